@@ -1,1 +1,25 @@
-//! Placeholder while the workspace is laid.
+//! What telemetry is: ids, time, attributes, resources, spans and log records, the Arrow schemas they
+//! are kept in, and the conversions from and to OTLP. No I/O, no async.
+
+pub mod attributes;
+pub mod ids;
+pub mod log_record;
+pub mod otlp;
+pub mod resource;
+pub mod schema;
+pub mod semconv;
+pub mod signal;
+pub mod span;
+pub mod time;
+
+mod columns;
+mod resource_column;
+
+pub use attributes::{Attribute, AttributeValue};
+pub use columns::BatchError;
+pub use ids::{IdError, SpanId, TraceId};
+pub use log_record::{LogReader, LogRecord, Severity};
+pub use resource::{Resource, Scope};
+pub use signal::Signal;
+pub use span::{Event, Link, Span, SpanKeys, SpanKind, SpanReader, Status, StatusCode};
+pub use time::{Clock, TimeRange, UnixNanos};

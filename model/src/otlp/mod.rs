@@ -1,0 +1,157 @@
+//! OTLP on one side, record batches on the other. The only place that knows the protobuf types.
+
+pub mod json;
+mod limits;
+mod logs;
+mod metrics;
+mod response;
+mod traces;
+mod values;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+use crate::columns::BatchError;
+use crate::log_record::LogReader;
+use crate::signal::Signal;
+use crate::span::SpanReader;
+
+pub use limits::MAX_VALUE_DEPTH;
+pub use metrics::count_metric_points;
+pub use response::{ResponseKind, Status, encode_response, encode_status};
+
+/// How a request or an answer is written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// Binary protobuf.
+    Protobuf,
+    /// JSON by the OTLP rules: hex ids, integers as strings or numbers, unknown fields ignored.
+    Json,
+}
+
+/// What was taken from an export request.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// OTLP protobuf of exactly what was accepted: what the WAL keeps and [`replay`] reads.
+    pub payload: Bytes,
+    /// The accepted records, one row each, in the order sent.
+    pub batch: RecordBatch,
+    /// What was left out, if anything.
+    pub rejected: Option<Rejected>,
+}
+
+/// Records of a good request that could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// How many.
+    pub count: u64,
+    /// Why the first of them was rejected.
+    pub reason: String,
+}
+
+impl Rejected {
+    /// Counts one more; the first reason is the one that is told.
+    fn add(&mut self, reason: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.reason = reason();
+        }
+        self.count += 1;
+    }
+
+    fn into_option(self) -> Option<Self> {
+        (self.count > 0).then_some(self)
+    }
+}
+
+/// A body that is not an export request.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not protobuf, or not of this message.
+    #[error("body is not an OTLP protobuf request")]
+    Protobuf(#[source] prost::DecodeError),
+    /// Not JSON.
+    #[error("body is not JSON")]
+    Json(#[source] serde_json::Error),
+    /// JSON, but a field holds something it cannot hold.
+    #[error("{path}: {problem}")]
+    Field {
+        /// Where, such as `resourceSpans[0].scopeSpans[1].spans[2].kind`.
+        path: String,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// More rows or bytes than one batch can hold.
+    #[error("request does not fit one batch")]
+    TooLarge,
+}
+
+/// Decodes an export request of `signal` and turns what is acceptable into a batch.
+///
+/// Spans need valid ids and are rejected singly; log records with invalid ids are kept.
+///
+/// # Errors
+/// When the body as a whole cannot be read; nothing of it is accepted then.
+pub fn decode(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, DecodeError> {
+    match signal {
+        Signal::Traces => {
+            let request: ExportTraceServiceRequest = match encoding {
+                Encoding::Protobuf => decode_protobuf(&body)?,
+                Encoding::Json => json::read::traces_request(&body)?,
+            };
+            let original = (encoding == Encoding::Protobuf).then_some(body);
+            traces::accept(request, original)
+        }
+        Signal::Logs => {
+            let request: ExportLogsServiceRequest = match encoding {
+                Encoding::Protobuf => decode_protobuf(&body)?,
+                Encoding::Json => json::read::logs_request(&body)?,
+            };
+            let original = (encoding == Encoding::Protobuf).then_some(body);
+            logs::accept(request, original)
+        }
+    }
+}
+
+/// Turns the payload of an earlier [`Accepted`] into the same batch again.
+///
+/// # Errors
+/// When the payload is not what `decode` handed out.
+pub fn replay(signal: Signal, payload: &[u8]) -> Result<RecordBatch, DecodeError> {
+    let body = Bytes::copy_from_slice(payload);
+    Ok(decode(signal, Encoding::Protobuf, body)?.batch)
+}
+
+/// Writes a batch as one OTLP protobuf export request, records grouped by resource and scope in the order
+/// in which those appear.
+///
+/// # Errors
+/// When the batch does not hold what its schema promises.
+pub fn encode_request(signal: Signal, batch: &RecordBatch) -> Result<Vec<u8>, BatchError> {
+    match signal {
+        Signal::Traces => {
+            let reader = SpanReader::new(batch)?;
+            let spans: Result<Vec<_>, _> =
+                (0..batch.num_rows()).map(|row| reader.span(row)).collect();
+            Ok(traces::request(&spans?).encode_to_vec())
+        }
+        Signal::Logs => {
+            let reader = LogReader::new(batch)?;
+            let records: Result<Vec<_>, _> = (0..batch.num_rows())
+                .map(|row| reader.log_record(row))
+                .collect();
+            Ok(logs::request(&records?).encode_to_vec())
+        }
+    }
+}
+
+fn decode_protobuf<M: Message + Default>(body: &[u8]) -> Result<M, DecodeError> {
+    M::decode(body).map_err(DecodeError::Protobuf)
+}

@@ -1,0 +1,106 @@
+//! The command line.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to the terminal")]
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::demo::{self, DemoArgs};
+use crate::logging::{self, LogArgs};
+use crate::serve::{Addresses, ServeArgs, Server};
+use crate::shutdown::Signals;
+
+/// Distributed tracing and logs in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "spandrel", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive, keep and serve traces and logs.
+    Serve(Box<ServeArgs>),
+    /// Server, shop and load in one go: a first look that needs nothing of your own.
+    ///
+    /// Without --data-dir everything is kept in a temporary directory and removed at the end.
+    Demo(Box<DemoArgs>),
+    /// The bundled shop of microservices and its load generator.
+    Shop(Box<demo_services::cli::ShopArgs>),
+}
+
+/// Parses the command line and does what it says.
+///
+/// # Errors
+/// When the command fails; the chain of causes says why.
+pub(crate) async fn run() -> Result<()> {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches)?;
+    match cli.command {
+        Command::Serve(args) => {
+            logging::start(&cli.log, "info")?;
+            serve(*args).await
+        }
+        Command::Demo(args) => {
+            logging::start(&cli.log, "warn")?;
+            let keeps_data = names_a_data_dir(&matches, "demo");
+            demo::run(*args, keeps_data, Signals::listen()?.token()).await
+        }
+        // The shop sets up its own telemetry: its log records are part of what it shows.
+        Command::Shop(args) => {
+            let signals = Signals::listen()?;
+            Ok(demo_services::cli::run(*args, signals.token()).await?)
+        }
+    }
+}
+
+async fn serve(args: ServeArgs) -> Result<()> {
+    let signals = Signals::listen()?;
+    let server = Server::start(args, signals.token()).await?;
+    print_addresses(server.addresses());
+    server.wait().await
+}
+
+/// Whether the user, rather than the default, says where data is kept.
+fn names_a_data_dir(matches: &ArgMatches, subcommand: &str) -> bool {
+    matches
+        .subcommand_matches(subcommand)
+        .and_then(|it| it.value_source("data_dir"))
+        .is_some_and(|source| source != ValueSource::DefaultValue)
+}
+
+/// Prints where the server listens, one line each; tests and scripts read these lines.
+pub(crate) fn print_addresses(addresses: &Addresses) {
+    println!("otlp/grpc   {}", addresses.otlp_grpc);
+    println!("otlp/http   http://{}", addresses.otlp_http);
+    println!("ui and api  http://{}", reachable(addresses.http));
+}
+
+/// An address a browser on this machine can open, also when the server listens everywhere.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+/// Prints an error and its causes.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,43 @@
+//! Our own log: human lines on stderr, so that stdout stays free for what a command prints.
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// How the server logs about itself.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logging")]
+pub(crate) struct LogArgs {
+    /// What to log: a level, or directives such as `info,storage=debug`
+    #[arg(long, env = "SPANDREL_LOG", value_name = "FILTER", global = true)]
+    log: Option<String>,
+
+    /// How a line of the log is written
+    #[arg(long, env = "SPANDREL_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    log_format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts logging; `default_filter` applies when the user gave none.
+///
+/// # Errors
+/// When the filter cannot be read, or logging was started before.
+pub(crate) fn start(args: &LogArgs, default_filter: &str) -> Result<()> {
+    let directives = args.log.as_deref().unwrap_or(default_filter);
+    let filter = EnvFilter::try_new(directives)
+        .with_context(|| format!("--log does not understand \"{directives}\""))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match args.log_format {
+        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))
+}

@@ -1,0 +1,160 @@
+//! The server: opens the storage once and runs collector and query on it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use collector::{CollectorArgs, CollectorConfig, CollectorMetrics};
+use model::Clock;
+use query::{QueryArgs, QueryConfig};
+use storage::{Storage, StorageArgs, StorageConfig};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SystemClock;
+
+/// Settings of every part of the server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
+    #[command(flatten)]
+    pub(crate) collector: CollectorArgs,
+    #[command(flatten)]
+    pub(crate) query: QueryArgs,
+}
+
+/// Where the server listens, with the ports the system chose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    pub(crate) http: SocketAddr,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    addresses: Addresses,
+    storage: Storage,
+    parts: JoinSet<Result<()>>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Binds every address, opens the storage, and starts to serve.
+    ///
+    /// # Errors
+    /// When a setting cannot work, an address is busy, or the data directory cannot be opened.
+    pub(crate) async fn start(args: ServeArgs, shutdown: CancellationToken) -> Result<Self> {
+        let storage_config = StorageConfig::try_from(args.storage)?;
+        let collector_config = CollectorConfig::try_from(args.collector)?;
+        let query_config = QueryConfig::try_from(args.query)?;
+
+        let otlp_grpc = bind(collector_config.otlp_grpc_listen, "--otlp-grpc-listen").await?;
+        let otlp_http = bind(collector_config.otlp_http_listen, "--otlp-http-listen").await?;
+        let http = bind(query_config.http_listen, "--http-listen").await?;
+        let addresses = Addresses {
+            otlp_grpc: otlp_grpc.local_addr()?,
+            otlp_http: otlp_http.local_addr()?,
+            http: http.local_addr()?,
+        };
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let data_dir = storage_config.data_dir().to_path_buf();
+        let opening_clock = Arc::clone(&clock);
+        let storage =
+            tokio::task::spawn_blocking(move || Storage::open(storage_config, opening_clock))
+                .await?
+                .with_context(|| format!("cannot open the data directory {}", data_dir.display()))?;
+
+        let metrics = Arc::new(CollectorMetrics::default());
+        let mut parts = JoinSet::new();
+        let receiving = collector::run(
+            collector_config,
+            collector::Listeners { otlp_grpc, otlp_http },
+            storage.clone(),
+            Arc::clone(&metrics),
+            shutdown.clone(),
+        );
+        run_part(&mut parts, &shutdown, async { Ok(receiving.await?) });
+        let parts_of_query = query::Parts {
+            storage: storage.clone(),
+            clock,
+            server: server_info(addresses),
+            metrics: vec![Arc::new(move |out: &mut String| metrics.render_prometheus(out))],
+        };
+        let answering = query::run(query_config, http, parts_of_query, shutdown.clone());
+        run_part(&mut parts, &shutdown, async { Ok(answering.await?) });
+        Ok(Self { addresses, storage, parts, shutdown })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What it keeps.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Runs until it is told to stop or a part of it fails; then lets requests in flight finish, seals what
+    /// is in memory, and closes the storage.
+    ///
+    /// # Errors
+    /// When a part of the server failed.
+    pub(crate) async fn wait(mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.parts.join_next().await {
+            let ended = ended.map_err(anyhow::Error::from).and_then(|result| result);
+            if outcome.is_ok() {
+                outcome = ended;
+            }
+        }
+        self.storage.shutdown().await;
+        tracing::info!("stopped");
+        outcome
+    }
+
+    /// Stops it and waits until everything is on disk.
+    ///
+    /// # Errors
+    /// When a part of the server failed.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.shutdown.cancel();
+        self.wait().await
+    }
+}
+
+/// Runs a part of the server; when it ends, for whatever reason, the others stop as well.
+fn run_part(
+    parts: &mut JoinSet<Result<()>>,
+    shutdown: &CancellationToken,
+    part: impl Future<Output = Result<()>> + Send + 'static,
+) {
+    let stop_others = shutdown.clone().drop_guard();
+    parts.spawn(async move {
+        let _stop_others = stop_others;
+        part.await
+    });
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    let variable = format!("SPANDREL_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with {flag} or {variable}")
+    })
+}
+
+fn server_info(addresses: Addresses) -> query::ServerInfo {
+    query::ServerInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        otlp_grpc: addresses.otlp_grpc,
+        otlp_http: addresses.otlp_http,
+        http: addresses.http,
+    }
+}

@@ -1,1 +1,267 @@
-//! Placeholder while the workspace is laid.
+//! What is kept: WAL, hot buffer, splits, catalog, retention. The only crate that touches files.
+//!
+//! An append is acknowledged when it is durable in the WAL and visible to every snapshot taken
+//! afterwards. The hot buffer is sealed into splits in the background; a split becomes visible in
+//! the same moment in which its rows leave the hot buffer.
+
+#![expect(dead_code, reason = "sealing comes with the next change")]
+
+pub mod error;
+pub mod filter;
+
+mod appender;
+mod budget;
+mod catalog;
+mod columns;
+mod config;
+mod files;
+mod hot;
+mod lock;
+mod open;
+mod snapshot;
+mod split;
+mod status;
+mod view;
+mod wal;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use model::{Clock, Signal};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::appender::{AppenderCommand, PendingAppend};
+use crate::budget::MemoryBudget;
+use crate::lock::DirectoryLock;
+use crate::status::Counters;
+use crate::view::{Acknowledged, View};
+
+pub use config::{ConfigError, StorageArgs, StorageConfig};
+pub use error::{AppendError, OpenError, ReadError};
+pub use filter::{Filter, Predicate, Test, TextMatch};
+pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, UnreadableSplit};
+pub use status::StorageStatus;
+
+/// An accepted export request.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// What it holds.
+    pub signal: Signal,
+    /// OTLP protobuf bytes of what was accepted: what the WAL keeps.
+    pub payload: Bytes,
+    /// The same records in the signal's schema: what becomes visible.
+    pub batch: RecordBatch,
+}
+
+/// The open storage. Clones are handles to the same one.
+///
+/// When the last handle goes away without [`Storage::shutdown`], what is in the hot buffer stays
+/// in the WAL and is replayed by the next [`Storage::open`].
+#[derive(Debug, Clone)]
+pub struct Storage {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    is_closing: AtomicBool,
+    /// Gone when the threads have been told to end.
+    running: Mutex<Option<Running>>,
+    commands: mpsc::WeakSender<AppenderCommand>,
+}
+
+/// The threads and what keeps them running.
+#[derive(Debug)]
+struct Running {
+    commands: mpsc::Sender<AppenderCommand>,
+    appender: JoinHandle<()>,
+}
+
+/// What the threads and the handles share.
+struct Shared {
+    config: StorageConfig,
+    clock: Arc<dyn Clock>,
+    directories: Directories,
+    view: View,
+    budget: MemoryBudget,
+    counters: Counters,
+    _lock: DirectoryLock,
+}
+
+/// Where things are below the data directory.
+#[derive(Debug)]
+struct Directories {
+    wal: PathBuf,
+    set_aside: PathBuf,
+    splits: PathBuf,
+}
+
+impl Storage {
+    /// Opens the data directory, creating it when it is missing: takes the lock, reads the
+    /// catalog, removes what a crash left unpublished, and replays the WAL.
+    ///
+    /// # Errors
+    /// When another server holds the directory, or a file in it cannot be read or written. Damaged
+    /// parts of the WAL and damaged splits are no error: see [`StorageStatus`].
+    pub fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        open::open(config, clock)
+    }
+
+    /// Returns when the batch is durable and every snapshot taken from now on has it. A dropped
+    /// future takes nothing back.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; only retryable ones are worth repeating.
+    pub async fn append(&self, append: Append) -> Result<(), AppendError> {
+        if append.batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(append, answer)?;
+        // The thread drops an append unanswered only when it ends.
+        answered.await.unwrap_or(Err(AppendError::ShuttingDown))
+    }
+
+    fn enqueue(
+        &self,
+        append: Append,
+        answer: oneshot::Sender<Result<(), AppendError>>,
+    ) -> Result<(), AppendError> {
+        let limit_bytes = wal::format::PAYLOAD_BYTES_MAX;
+        let payload_bytes = append.payload.len();
+        if payload_bytes > limit_bytes {
+            return Err(AppendError::TooLarge {
+                payload_bytes,
+                limit_bytes,
+            });
+        }
+        assert_eq!(
+            append.batch.schema_ref(),
+            &model::schema::schema(append.signal),
+            "an append has the schema of its signal"
+        );
+        if self.inner.is_closing.load(Ordering::Acquire) {
+            return Err(AppendError::ShuttingDown);
+        }
+        let commands = self
+            .inner
+            .commands
+            .upgrade()
+            .ok_or(AppendError::ShuttingDown)?;
+        let permit = commands.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => AppendError::Overloaded {
+                queue_requests: commands.max_capacity(),
+            },
+            mpsc::error::TrySendError::Closed(()) => AppendError::ShuttingDown,
+        })?;
+        let shared = &self.inner.shared;
+        let budget_bytes = append.batch.get_array_memory_size() as u64;
+        shared
+            .budget
+            .try_take(budget_bytes)
+            .map_err(|used_bytes| AppendError::Full {
+                used_bytes,
+                capacity_bytes: shared.budget.capacity_bytes(),
+            })?;
+        let batch = Acknowledged {
+            signal: append.signal,
+            batch: append.batch,
+            budget_bytes,
+        };
+        permit.send(AppenderCommand::Append(PendingAppend {
+            payload: append.payload,
+            batch,
+            answer,
+        }));
+        Ok(())
+    }
+
+    /// Everything acknowledged so far, as one consistent view.
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.shared.view.snapshot()
+    }
+
+    /// Counts for the status page and the metrics.
+    pub fn status(&self) -> StorageStatus {
+        self.inner.shared.status()
+    }
+
+    /// Takes no more appends, answers those that wait, seals the hot buffer and ends the threads.
+    /// Safe to call more than once.
+    pub async fn shutdown(&self) {
+        self.inner.is_closing.store(true, Ordering::Release);
+        let inner = Arc::clone(&self.inner);
+        let stopped = tokio::task::spawn_blocking(move || inner.stop()).await;
+        if let Err(error) = stopped {
+            tracing::error!(%error, "failed to stop the storage threads");
+        }
+    }
+}
+
+impl Inner {
+    /// Ends the threads in the reverse order of their start and waits for them.
+    fn stop(&self) {
+        let Some(running) = self.running.lock().take() else {
+            return;
+        };
+        drop(running.commands);
+        if running.appender.join().is_err() {
+            tracing::error!("the wal thread panicked");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn status(&self) -> StorageStatus {
+        let snapshot = self.view.snapshot();
+        let counts = self.counters.get();
+        let wal_bytes = wal::replay::size_bytes(&self.directories.wal).unwrap_or_else(|error| {
+            tracing::warn!(%error, "failed to measure the wal");
+            0
+        });
+        let mut status = StorageStatus {
+            hot_bytes: self.budget.used_bytes(),
+            hot_bytes_max: self.budget.capacity_bytes(),
+            unreadable_split_count: snapshot.unreadable_splits().len() as u64,
+            wal_bytes,
+            set_aside_count: counts.set_aside_count,
+            sealed_split_count: counts.sealed_split_count,
+            expired_split_count: counts.expired_split_count,
+            last_seal_error: counts.last_seal_error,
+            wal_error: counts.wal_error,
+            ..StorageStatus::default()
+        };
+        for signal in Signal::ALL {
+            for source in snapshot.sources(signal) {
+                status.add_source(source);
+            }
+        }
+        status
+    }
+}

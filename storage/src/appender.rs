@@ -1,0 +1,145 @@
+//! The thread that owns the WAL: groups waiting appends, makes them durable, visible, then answers.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::Signal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Shared;
+use crate::error::AppendError;
+use crate::view::{Acknowledged, Frozen};
+use crate::wal::writer::WalWriter;
+
+/// A group is closed when its payloads reach this size, so that one sync never waits for too much.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(crate) enum AppenderCommand {
+    /// Make a batch durable and visible.
+    Append(PendingAppend),
+    /// Begin a new WAL file and hand the hot buffer to a seal.
+    Freeze(oneshot::Sender<Frozen>),
+}
+
+/// An append that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct PendingAppend {
+    pub(crate) payload: Bytes,
+    pub(crate) batch: Acknowledged,
+    pub(crate) answer: oneshot::Sender<Result<(), AppendError>>,
+}
+
+/// State of the thread.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    pub(crate) commands: mpsc::Receiver<AppenderCommand>,
+    pub(crate) wal: WalWriter,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Appender {
+    /// Works until every sender of commands is gone.
+    pub(crate) fn run(mut self) {
+        while let Some(command) = self.commands.blocking_recv() {
+            match command {
+                AppenderCommand::Freeze(answer) => self.freeze(answer),
+                AppenderCommand::Append(first) => {
+                    let (group, freeze) = self.collect_group(first);
+                    self.append_group(group);
+                    if let Some(answer) = freeze {
+                        self.freeze(answer);
+                    }
+                    self.tidy();
+                }
+            }
+        }
+    }
+
+    /// Takes everything that waits behind `first`, up to a freeze or the size of a group.
+    fn collect_group(
+        &mut self,
+        first: PendingAppend,
+    ) -> (Vec<PendingAppend>, Option<oneshot::Sender<Frozen>>) {
+        let mut group_bytes = first.payload.len();
+        let mut group = vec![first];
+        while group_bytes < GROUP_BYTES_MAX {
+            match self.commands.try_recv() {
+                Ok(AppenderCommand::Append(append)) => {
+                    group_bytes += append.payload.len();
+                    group.push(append);
+                }
+                Ok(AppenderCommand::Freeze(answer)) => return (group, Some(answer)),
+                Err(_) => break,
+            }
+        }
+        (group, None)
+    }
+
+    fn append_group(&mut self, group: Vec<PendingAppend>) {
+        let entries = group
+            .iter()
+            .map(|append| (append.batch.signal, append.payload.as_ref()));
+        let written = self.wal.append_group(entries);
+        let budget_bytes: u64 = group.iter().map(|append| append.batch.budget_bytes).sum();
+        let (batches, answers): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|append| (append.batch, append.answer))
+            .unzip();
+        let result = written.and_then(|_| self.publish(batches));
+        if let Err(source) = &result {
+            self.shared.budget.give_back(budget_bytes);
+            let reason = source.to_string();
+            self.shared
+                .counters
+                .change(|counts| counts.wal_error = Some(reason));
+        }
+        for answer in answers {
+            let result = result
+                .clone()
+                .map_err(|source| AppendError::WalPoisoned { source });
+            if answer.send(result).is_err() {
+                tracing::debug!("an append was durable before its sender stopped waiting");
+            }
+        }
+    }
+
+    /// Visible before the answer: whoever hears of success and asks then finds the rows.
+    fn publish(&mut self, batches: Vec<Acknowledged>) -> Result<(), Arc<io::Error>> {
+        let now = self.shared.clock.now();
+        self.shared
+            .view
+            .publish(batches, self.wal.last_sequence(), now)
+            .map_err(|error| {
+                // `Storage::append` has checked the columns: this is a bug, and the rows are in the
+                // log but not visible, so nothing more may be acknowledged.
+                self.wal.poison_with(io::Error::other(error))
+            })
+    }
+
+    fn freeze(&mut self, answer: oneshot::Sender<Frozen>) {
+        if let Err(error) = self.wal.rotate() {
+            // The newest file goes on to be used; it is trimmed after a later seal.
+            tracing::warn!(%error, "failed to begin a new wal file");
+        }
+        if answer.send(self.shared.view.freeze()).is_err() {
+            tracing::debug!("a freeze was done that nobody waits for");
+        }
+    }
+
+    /// What can wait until the group has been answered.
+    fn tidy(&mut self) {
+        for signal in Signal::ALL {
+            if let Err(error) = self.shared.view.merge_small(signal) {
+                tracing::error!(%error, %signal, "failed to merge small batches");
+            }
+        }
+        if self.wal.is_file_full()
+            && let Err(error) = self.wal.rotate()
+        {
+            tracing::warn!(%error, "failed to begin a new wal file");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The memory budget of the hot buffer: taken before an append is queued, returned after its seal.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts the bytes of batches that are queued or in the hot buffer.
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    capacity_bytes: u64,
+    used_bytes: AtomicU64,
+}
+
+impl MemoryBudget {
+    pub(crate) fn new(capacity_bytes: u64) -> Self {
+        Self {
+            capacity_bytes,
+            used_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes `bytes` if they fit; else tells how many are in use.
+    ///
+    /// One batch larger than the whole budget is let in when nothing else is held: refusing it
+    /// retryably would make its sender repeat it for ever.
+    pub(crate) fn try_take(&self, bytes: u64) -> Result<(), u64> {
+        let take = |used: u64| {
+            let total = used.saturating_add(bytes);
+            (used == 0 || total <= self.capacity_bytes).then_some(total)
+        };
+        self.used_bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .map(|_| ())
+    }
+
+    /// Takes `bytes` whether they fit or not: recovery must load what was acknowledged.
+    pub(crate) fn take(&self, bytes: u64) {
+        self.used_bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Gives `bytes` back.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        let before = self.used_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        debug_assert!(before >= bytes, "gave back more than was taken");
+    }
+
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.capacity_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_beyond_the_capacity_are_refused_until_some_are_given_back() {
+        let budget = MemoryBudget::new(100);
+        assert_eq!(budget.try_take(60), Ok(()));
+        assert_eq!(budget.try_take(50), Err(60));
+        budget.give_back(60);
+        assert_eq!(budget.try_take(50), Ok(()));
+        assert_eq!(budget.used_bytes(), 50);
+    }
+
+    #[test]
+    fn one_batch_larger_than_the_budget_is_let_in_alone() {
+        let budget = MemoryBudget::new(100);
+        assert_eq!(budget.try_take(1000), Ok(()));
+        assert_eq!(budget.try_take(1), Err(1000));
+    }
+}

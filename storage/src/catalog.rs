@@ -1,0 +1,323 @@
+//! Which splits exist: one SQLite file, one transaction per change.
+
+use std::path::{Path, PathBuf};
+
+use model::{Signal, TimeRange, UnixNanos};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use crate::split::id::SplitId;
+
+/// Raised when the tables change.
+const CATALOG_VERSION: i64 = 1;
+
+/// How long to wait for somebody who looks into the file with another tool.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why the catalog could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// SQLite refused.
+    #[error("catalog {} failed to {operation}", path.display())]
+    Sqlite {
+        /// What was being done.
+        operation: &'static str,
+        /// The catalog file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: Box<rusqlite::Error>,
+    },
+    /// The catalog was written by another version of this program.
+    #[error("catalog {} has version {found}, this program reads {CATALOG_VERSION}", path.display())]
+    Version {
+        /// The catalog file.
+        path: PathBuf,
+        /// The version found.
+        found: i64,
+    },
+    /// A row holds something this program never writes.
+    #[error("catalog {} holds a damaged row for split {split_id}", path.display())]
+    DamagedRow {
+        /// The catalog file.
+        path: PathBuf,
+        /// The id in the row.
+        split_id: String,
+    },
+}
+
+/// What the catalog knows of a published split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublishedSplit {
+    pub(crate) id: SplitId,
+    pub(crate) signal: Signal,
+    pub(crate) row_count: u32,
+    pub(crate) time_range: TimeRange,
+    pub(crate) size_bytes: u64,
+}
+
+/// The open catalog. One thread changes it at a time.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Catalog {
+    /// Opens the catalog file, creating it when it is missing.
+    pub(crate) fn open(path: &Path) -> Result<Self, CatalogError> {
+        let connection = Connection::open(path).map_err(failed("open", path))?;
+        let mut catalog = Self {
+            connection,
+            path: path.to_path_buf(),
+        };
+        catalog.configure().map_err(failed("configure", path))?;
+        catalog.create_tables()?;
+        Ok(catalog)
+    }
+
+    fn configure(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        // FULL, so that a published split stays published after a power loss.
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "foreign_keys", "ON")
+    }
+
+    fn create_tables(&mut self) -> Result<(), CatalogError> {
+        let found = self.in_transaction("create tables", |transaction| {
+            transaction.execute_batch(
+                "CREATE TABLE IF NOT EXISTS catalog_version (version INTEGER NOT NULL);
+                 CREATE TABLE IF NOT EXISTS wal_low_water (sequence INTEGER NOT NULL);
+                 CREATE TABLE IF NOT EXISTS splits (
+                     id TEXT PRIMARY KEY,
+                     signal TEXT NOT NULL,
+                     row_count INTEGER NOT NULL,
+                     start_unix_nano INTEGER NOT NULL,
+                     end_unix_nano INTEGER NOT NULL,
+                     size_bytes INTEGER NOT NULL,
+                     published_unix_nano INTEGER NOT NULL
+                 ) STRICT;",
+            )?;
+            let version = transaction
+                .query_row("SELECT version FROM catalog_version", [], |row| row.get(0))
+                .optional()?;
+            if let Some(version) = version {
+                return Ok(version);
+            }
+            transaction.execute("INSERT INTO catalog_version VALUES (?1)", [CATALOG_VERSION])?;
+            transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
+            Ok(CATALOG_VERSION)
+        })?;
+        if found == CATALOG_VERSION {
+            Ok(())
+        } else {
+            Err(CatalogError::Version {
+                path: self.path.clone(),
+                found,
+            })
+        }
+    }
+
+    /// Every WAL entry up to this sequence is in published splits, or was deleted with them.
+    pub(crate) fn low_water(&self) -> Result<u64, CatalogError> {
+        self.connection
+            .query_row("SELECT sequence FROM wal_low_water", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(i64::cast_unsigned)
+            .map_err(failed("read the low-water mark", &self.path))
+    }
+
+    /// Publishes splits and raises the WAL low-water mark, both or neither; durable on return.
+    pub(crate) fn publish(
+        &mut self,
+        splits: &[PublishedSplit],
+        low_water: u64,
+        now: UnixNanos,
+    ) -> Result<(), CatalogError> {
+        self.in_transaction("publish", |transaction| {
+            for split in splits {
+                transaction.execute(
+                    "INSERT INTO splits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        split.id.as_str(),
+                        split.signal.as_str(),
+                        split.row_count,
+                        split.time_range.start.0.cast_signed(),
+                        split.time_range.end.0.cast_signed(),
+                        split.size_bytes.cast_signed(),
+                        now.0.cast_signed(),
+                    ],
+                )?;
+            }
+            transaction.execute(
+                "UPDATE wal_low_water SET sequence = ?1",
+                [low_water.cast_signed()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Forgets splits; durable on return. Their files may be removed afterwards.
+    pub(crate) fn remove(&mut self, ids: &[SplitId]) -> Result<(), CatalogError> {
+        self.in_transaction("remove splits", |transaction| {
+            for id in ids {
+                transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Every published split, oldest id first.
+    pub(crate) fn list_splits(&self) -> Result<Vec<PublishedSplit>, CatalogError> {
+        let rows = self
+            .read_rows()
+            .map_err(failed("list splits", &self.path))?;
+        rows.into_iter()
+            .map(|row| {
+                let split_id = row.id.clone();
+                row.check().ok_or_else(|| CatalogError::DamagedRow {
+                    path: self.path.clone(),
+                    split_id,
+                })
+            })
+            .collect()
+    }
+
+    fn read_rows(&self) -> rusqlite::Result<Vec<SplitRow>> {
+        let mut statement = self.connection.prepare(
+            "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes
+             FROM splits ORDER BY id",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(SplitRow {
+                id: row.get(0)?,
+                signal: row.get(1)?,
+                row_count: row.get(2)?,
+                start: row.get(3)?,
+                end: row.get(4)?,
+                size_bytes: row.get(5)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    fn in_transaction<T>(
+        &mut self,
+        operation: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        let run = |connection: &mut Connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = change(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        run(&mut self.connection).map_err(failed(operation, &self.path))
+    }
+}
+
+/// A row of the table as it stands there.
+struct SplitRow {
+    id: String,
+    signal: String,
+    row_count: i64,
+    start: i64,
+    end: i64,
+    size_bytes: i64,
+}
+
+impl SplitRow {
+    fn check(self) -> Option<PublishedSplit> {
+        Some(PublishedSplit {
+            id: self.id.parse().ok()?,
+            signal: Signal::ALL
+                .into_iter()
+                .find(|signal| signal.as_str() == self.signal)?,
+            row_count: self.row_count.try_into().ok()?,
+            time_range: TimeRange {
+                start: UnixNanos::from_column(self.start),
+                end: UnixNanos::from_column(self.end),
+            },
+            size_bytes: self.size_bytes.cast_unsigned(),
+        })
+    }
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> CatalogError {
+    let path = path.to_path_buf();
+    move |source| CatalogError::Sqlite {
+        operation,
+        path,
+        source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn split(range: std::ops::Range<u64>) -> PublishedSplit {
+        PublishedSplit {
+            id: SplitId::new(),
+            signal: Signal::Logs,
+            row_count: 3,
+            time_range: TimeRange {
+                start: UnixNanos(range.start),
+                end: UnixNanos(range.end),
+            },
+            size_bytes: 77,
+        }
+    }
+
+    #[test]
+    fn published_splits_and_the_low_water_mark_survive_reopening() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let splits = [split(0..10), split(5..u64::MAX)];
+        let mut catalog = Catalog::open(&path).unwrap();
+        catalog.publish(&splits, 41, UnixNanos(1)).unwrap();
+        drop(catalog);
+        let mut catalog = Catalog::open(&path).unwrap();
+        assert_eq!(catalog.low_water().unwrap(), 41);
+        assert_eq!(catalog.list_splits().unwrap(), splits);
+        catalog.remove(&[splits[0].id.clone()]).unwrap();
+        assert_eq!(catalog.list_splits().unwrap(), splits[1..]);
+    }
+
+    #[test]
+    fn a_publish_that_fails_leaves_the_low_water_mark_where_it_was() {
+        let dir = TempDir::new().unwrap();
+        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
+        let split = split(0..1);
+        catalog
+            .publish(std::slice::from_ref(&split), 5, UnixNanos(1))
+            .unwrap();
+        let again = catalog.publish(&[split], 9, UnixNanos(2));
+        assert!(matches!(
+            again,
+            Err(CatalogError::Sqlite {
+                operation: "publish",
+                ..
+            })
+        ));
+        assert_eq!(catalog.low_water().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_catalog_of_another_version_is_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let catalog = Catalog::open(&path).unwrap();
+        catalog
+            .connection
+            .execute("UPDATE catalog_version SET version = 99", [])
+            .unwrap();
+        drop(catalog);
+        let found = Catalog::open(&path).unwrap_err();
+        assert!(matches!(found, CatalogError::Version { found: 99, .. }));
+    }
+}

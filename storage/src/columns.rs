@@ -1,0 +1,132 @@
+//! Typed access to the columns of a batch that storage itself looks at.
+
+use std::any::Any;
+
+use arrow_array::{
+    Array, BinaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampNanosecondArray,
+};
+use model::schema::column;
+use model::{BatchError, Signal, UnixNanos};
+
+/// The column of this name and type.
+pub(crate) fn typed<'a, T: Any>(batch: &'a RecordBatch, name: &str) -> Result<&'a T, BatchError> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| BatchError::MissingColumn {
+            column: name.to_owned(),
+        })?
+        .as_any()
+        .downcast_ref()
+        .ok_or_else(|| BatchError::WrongType {
+            column: name.to_owned(),
+        })
+}
+
+/// Ids of spans (fixed size) or of log records (any size).
+#[derive(Clone, Copy)]
+pub(crate) enum IdColumn<'a> {
+    Fixed(&'a FixedSizeBinaryArray),
+    Any(&'a BinaryArray),
+}
+
+impl<'a> IdColumn<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch, name: &str) -> Result<Self, BatchError> {
+        match typed(batch, name) {
+            Ok(array) => Ok(Self::Fixed(array)),
+            Err(_) => Ok(Self::Any(typed(batch, name)?)),
+        }
+    }
+
+    pub(crate) fn value(&self, row: usize) -> &'a [u8] {
+        match self {
+            Self::Fixed(array) => array.value(row),
+            Self::Any(array) => array.value(row),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Fixed(array) => array.len(),
+            Self::Any(array) => array.len(),
+        }
+    }
+}
+
+/// The moment a row is filed under: start of the span, or effective time of the log record.
+#[derive(Clone, Copy)]
+pub(crate) enum TimeColumn<'a> {
+    Start(&'a TimestampNanosecondArray),
+    Effective {
+        times: &'a TimestampNanosecondArray,
+        observed: &'a TimestampNanosecondArray,
+    },
+}
+
+/// The columns [`TimeColumn`] reads.
+pub(crate) fn time_columns(signal: Signal) -> &'static [&'static str] {
+    match signal {
+        Signal::Traces => &[column::START_TIME],
+        Signal::Logs => &[column::TIME, column::OBSERVED_TIME],
+    }
+}
+
+impl<'a> TimeColumn<'a> {
+    pub(crate) fn new(signal: Signal, batch: &'a RecordBatch) -> Result<Self, BatchError> {
+        Ok(match signal {
+            Signal::Traces => Self::Start(typed(batch, column::START_TIME)?),
+            Signal::Logs => Self::Effective {
+                times: typed(batch, column::TIME)?,
+                observed: typed(batch, column::OBSERVED_TIME)?,
+            },
+        })
+    }
+
+    pub(crate) fn value(&self, row: usize) -> UnixNanos {
+        match self {
+            Self::Start(starts) => UnixNanos::from_column(starts.value(row)),
+            Self::Effective { times, observed } => match times.value(row) {
+                0 => UnixNanos::from_column(observed.value(row)),
+                time => UnixNanos::from_column(time),
+            },
+        }
+    }
+}
+
+/// Durations of a batch of spans.
+#[derive(Clone, Copy)]
+pub(crate) struct DurationColumn<'a> {
+    starts: &'a TimestampNanosecondArray,
+    values: &'a Int64Array,
+}
+
+impl<'a> DurationColumn<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch) -> Result<Self, BatchError> {
+        Ok(Self {
+            starts: typed(batch, column::START_TIME)?,
+            values: typed(batch, column::DURATION_NANO)?,
+        })
+    }
+
+    pub(crate) fn value(&self, row: usize) -> u64 {
+        duration_nano(self.starts.value(row), self.values.value(row))
+    }
+}
+
+/// End minus start of a span from its two columns; 0 when it ends before it starts.
+fn duration_nano(start_column: i64, duration_column: i64) -> u64 {
+    let start = UnixNanos::from_column(start_column);
+    let end = UnixNanos::from_column(start_column.wrapping_add(duration_column));
+    end.0.saturating_sub(start.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_of_spans_that_end_before_they_start_are_zero() {
+        assert_eq!(duration_nano(100, 50), 50);
+        assert_eq!(duration_nano(100, -50), 0);
+        assert_eq!(duration_nano(UnixNanos(u64::MAX).to_column(), 1), 0);
+    }
+}

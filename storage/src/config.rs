@@ -1,0 +1,219 @@
+//! Settings of the storage: command-line arguments and their checked form.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where telemetry is kept and for how long.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageArgs {
+    /// Directory that holds everything; created when missing, used by one server at a time.
+    #[arg(long, env = "SPANDREL_DATA_DIR", default_value = "./spandrel-data")]
+    pub data_dir: PathBuf,
+    /// Age after which records are deleted, split by split (e.g. 36h, 7d).
+    #[arg(long, env = "SPANDREL_RETENTION_AGE", default_value = "7d", value_parser = humantime::parse_duration)]
+    pub retention_age: Duration,
+    /// Memory held by records not yet in a split at which a split is written.
+    #[arg(long, env = "SPANDREL_SEAL_BYTES", default_value = "64MiB", value_parser = parse_bytes)]
+    pub seal_bytes: NonZeroU64,
+    /// Number of records not yet in a split at which a split is written.
+    #[arg(long, env = "SPANDREL_SEAL_ROWS", default_value = "500000")]
+    pub seal_rows: NonZeroU64,
+    /// Age of the oldest record not yet in a split at which a split is written.
+    #[arg(long, env = "SPANDREL_SEAL_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub seal_age: Duration,
+    /// Memory held by records not yet in a split above which senders are told to retry later.
+    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "256MiB", value_parser = parse_bytes)]
+    pub hot_bytes_max: NonZeroU64,
+    /// Export requests that may wait for the disk; more are told to retry later.
+    #[arg(long, env = "SPANDREL_WAL_QUEUE_REQUESTS", default_value = "1024")]
+    pub wal_queue_requests: NonZeroUsize,
+    /// Size at which a new WAL file is begun.
+    #[arg(long, env = "SPANDREL_WAL_FILE_BYTES", default_value = "64MiB", value_parser = parse_bytes)]
+    pub wal_file_bytes: NonZeroU64,
+}
+
+/// Checked settings; see [`StorageArgs`] for what each one means.
+#[derive(Debug, Clone)]
+pub struct StorageConfig {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) retention_age: Duration,
+    pub(crate) seal_bytes: u64,
+    pub(crate) seal_rows: u64,
+    pub(crate) seal_age: Duration,
+    pub(crate) hot_bytes_max: u64,
+    pub(crate) wal_queue_requests: usize,
+    pub(crate) wal_file_bytes: u64,
+}
+
+/// A setting that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Senders would be refused before a split is ever written.
+    #[error("--hot-bytes-max ({hot_bytes_max}) must be larger than --seal-bytes ({seal_bytes})")]
+    HotBelowSeal {
+        /// The memory limit asked for.
+        hot_bytes_max: u64,
+        /// The sealing size asked for.
+        seal_bytes: u64,
+    },
+    /// A duration of zero would delete or seal everything at once.
+    #[error("{flag} must be longer than zero")]
+    ZeroDuration {
+        /// The flag at fault.
+        flag: &'static str,
+    },
+    /// Row numbers of a split are 32 bits wide.
+    #[error("--seal-rows ({seal_rows}) must be at most {SEAL_ROWS_MAX}")]
+    TooManyRows {
+        /// The number of rows asked for.
+        seal_rows: u64,
+    },
+}
+
+/// Largest number of rows at which sealing may start; a split stays far below 2^31 rows.
+const SEAL_ROWS_MAX: u64 = 100_000_000;
+
+impl TryFrom<StorageArgs> for StorageConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: StorageArgs) -> Result<Self, ConfigError> {
+        let (hot_bytes_max, seal_bytes) = (args.hot_bytes_max.get(), args.seal_bytes.get());
+        if hot_bytes_max <= seal_bytes {
+            return Err(ConfigError::HotBelowSeal {
+                hot_bytes_max,
+                seal_bytes,
+            });
+        }
+        if args.retention_age.is_zero() {
+            return Err(ConfigError::ZeroDuration {
+                flag: "--retention-age",
+            });
+        }
+        if args.seal_age.is_zero() {
+            return Err(ConfigError::ZeroDuration { flag: "--seal-age" });
+        }
+        if args.seal_rows.get() > SEAL_ROWS_MAX {
+            return Err(ConfigError::TooManyRows {
+                seal_rows: args.seal_rows.get(),
+            });
+        }
+        Ok(Self {
+            data_dir: args.data_dir,
+            retention_age: args.retention_age,
+            seal_bytes,
+            seal_rows: args.seal_rows.get(),
+            seal_age: args.seal_age,
+            hot_bytes_max,
+            wal_queue_requests: args.wal_queue_requests.get(),
+            wal_file_bytes: args.wal_file_bytes.get(),
+        })
+    }
+}
+
+impl StorageConfig {
+    /// The default settings on another data directory.
+    pub fn in_dir(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            retention_age: Duration::from_secs(7 * 24 * 3600),
+            seal_bytes: 64 << 20,
+            seal_rows: 500_000,
+            seal_age: Duration::from_secs(300),
+            hot_bytes_max: 256 << 20,
+            wal_queue_requests: 1024,
+            wal_file_bytes: 64 << 20,
+        }
+    }
+
+    /// The directory that holds everything.
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
+    }
+
+    /// The age after which records are deleted.
+    pub fn retention_age(&self) -> Duration {
+        self.retention_age
+    }
+}
+
+/// Why a text is not a number of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a positive number of bytes such as 1048576, 64MiB or 2GiB")]
+pub(crate) struct BytesError;
+
+/// Reads `1048576`, `64MiB`, `2 GiB`; the number must be positive.
+fn parse_bytes(text: &str) -> Result<NonZeroU64, BytesError> {
+    let text = text.trim();
+    let digits_end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(digits_end);
+    let number: u64 = digits.parse().map_err(|_| BytesError)?;
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "kib" => 10,
+        "mib" => 20,
+        "gib" => 30,
+        "tib" => 40,
+        _ => return Err(BytesError),
+    };
+    let bytes = number.checked_mul(1 << shift).ok_or(BytesError)?;
+    NonZeroU64::new(bytes).ok_or(BytesError)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        storage: StorageArgs,
+    }
+
+    fn parse(flags: &[&str]) -> Result<StorageConfig, String> {
+        let words = std::iter::once("spandrel").chain(flags.iter().copied());
+        let command = Command::try_parse_from(words).map_err(|error| error.to_string())?;
+        StorageConfig::try_from(command.storage).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_valid_and_are_those_of_in_dir() {
+        let parsed = parse(&[]).unwrap();
+        let built = StorageConfig::in_dir("./spandrel-data");
+        assert_eq!(format!("{parsed:?}"), format!("{built:?}"));
+    }
+
+    #[test]
+    fn zero_is_rejected() {
+        for flag in [
+            "--seal-bytes",
+            "--seal-rows",
+            "--hot-bytes-max",
+            "--wal-queue-requests",
+        ] {
+            assert!(parse(&[flag, "0"]).unwrap_err().contains(flag), "{flag}");
+        }
+        let error = parse(&["--seal-age", "0s"]).unwrap_err();
+        assert_eq!(error, "--seal-age must be longer than zero");
+    }
+
+    #[test]
+    fn a_memory_limit_below_the_sealing_size_is_rejected() {
+        let error = parse(&["--hot-bytes-max", "1MiB", "--seal-bytes", "1MiB"]).unwrap_err();
+        let expected = "--hot-bytes-max (1048576) must be larger than --seal-bytes (1048576)";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn bytes_are_read_with_and_without_a_unit() {
+        assert_eq!(parse_bytes("17").map(NonZeroU64::get), Ok(17));
+        assert_eq!(parse_bytes("2 GiB").map(NonZeroU64::get), Ok(2 << 30));
+        assert_eq!(parse_bytes("99999999999TiB"), Err(BytesError));
+        assert_eq!(parse_bytes("12 parsecs"), Err(BytesError));
+    }
+}

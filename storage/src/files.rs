@@ -1,0 +1,136 @@
+//! Durable file operations: every write that must survive a power loss goes through here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed, with the path it was about.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed on {}", path.display())]
+pub struct FileError {
+    /// What was being done.
+    pub operation: &'static str,
+    /// The file or directory it was done to.
+    pub path: PathBuf,
+    /// What the operating system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// Adds the operation and the path to an error of the operating system.
+    pub(crate) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self {
+            operation,
+            path,
+            source,
+        }
+    }
+}
+
+/// Creates a directory and its missing parents; the directory entry is durable on return.
+pub(crate) fn create_dir(path: &Path) -> Result<(), FileError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(FileError::at("create directory", path))?;
+    sync_parent(path)
+}
+
+/// Makes the entries of a directory durable: creations, renames and removals in it.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(FileError::at("sync directory", path))
+}
+
+/// Makes the directory entry of `path` durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), FileError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => sync_dir(Path::new(".")),
+    }
+}
+
+/// Makes the bytes of an existing file durable.
+pub(crate) fn sync_file(path: &Path) -> Result<(), FileError> {
+    // Some systems refuse to sync a handle that cannot write.
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(FileError::at("sync file", path))
+}
+
+/// Creates a file that must not exist yet; it is durable only after the caller has synced it.
+pub(crate) fn create_new(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(FileError::at("create file", path))
+}
+
+/// Writes a whole file, replacing one of that name; bytes and name are durable on return.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    File::create(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(FileError::at("write file", path))?;
+    sync_parent(path)
+}
+
+/// Cuts a file to `length_bytes`; the cut is durable on return.
+pub(crate) fn truncate(path: &Path, length_bytes: u64) -> Result<(), FileError> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_len(length_bytes).and_then(|()| file.sync_all()))
+        .map_err(FileError::at("truncate file", path))
+}
+
+/// Renames within one directory tree; the new name is durable on return.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::at("rename", from))?;
+    sync_parent(to)
+}
+
+/// Removes a file; a file that is already gone is fine.
+pub(crate) fn remove_file(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::at("remove file", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory and all in it; a directory that is already gone is fine.
+pub(crate) fn remove_dir(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::at("remove directory", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(FileError::at("read file", path))
+}
+
+/// The entries of a directory, sorted by name.
+pub(crate) fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = fs::read_dir(path)
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|e| e.path()))
+                .collect::<io::Result<_>>()
+        })
+        .map_err(FileError::at("list directory", path))?;
+    let mut entries: Vec<PathBuf> = entries;
+    entries.sort();
+    Ok(entries)
+}

@@ -1,0 +1,418 @@
+//! The one row-wise definition of what matches: answers for the hot buffer, verifies for splits.
+
+use std::ops::RangeInclusive;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, Int32Array, ListArray, RecordBatch, StringArray, StructArray};
+use model::schema::column;
+use model::{
+    Attribute, BatchError, LogReader, Signal, SpanId, SpanReader, TimeRange, TraceId, UnixNanos,
+};
+
+use super::{Filter, Predicate, Test, TextMatch};
+use crate::columns::{DurationColumn, IdColumn, TimeColumn, typed};
+
+/// Whole rows of a batch that has every column.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    Spans(Box<SpanReader>),
+    Logs(Box<LogReader>),
+}
+
+impl Rows {
+    pub(crate) fn new(signal: Signal, batch: &RecordBatch) -> Result<Self, BatchError> {
+        Ok(match signal {
+            Signal::Traces => Self::Spans(Box::new(SpanReader::new(batch)?)),
+            Signal::Logs => Self::Logs(Box::new(LogReader::new(batch)?)),
+        })
+    }
+
+    /// Visits key and text of the attributes of the record, its events and its links.
+    pub(crate) fn visit_own_attributes(&self, row: usize, visit: &mut dyn FnMut(&str, &str)) {
+        match self {
+            Self::Spans(reader) => reader.visit_own_attributes(row, visit),
+            Self::Logs(reader) => reader.visit_own_attributes(row, visit),
+        }
+    }
+
+    /// A number that rows with the same resource and scope share.
+    pub(crate) fn envelope_key(&self, row: usize) -> (usize, usize) {
+        match self {
+            Self::Spans(reader) => reader.envelope_key(row),
+            Self::Logs(reader) => reader.envelope_key(row),
+        }
+    }
+
+    /// Visits key and text of the attributes of the row's resource.
+    pub(crate) fn visit_resource_attributes(
+        &self,
+        row: usize,
+        visit: &mut dyn FnMut(&str, &str),
+    ) -> Result<(), BatchError> {
+        let resource = match self {
+            Self::Spans(reader) => reader.resource(row)?,
+            Self::Logs(reader) => reader.resource(row)?,
+        };
+        visit_texts(&resource.attributes, visit);
+        Ok(())
+    }
+
+    /// Visits key and text of the attributes of the row's scope.
+    pub(crate) fn visit_scope_attributes(
+        &self,
+        row: usize,
+        visit: &mut dyn FnMut(&str, &str),
+    ) -> Result<(), BatchError> {
+        let scope = match self {
+            Self::Spans(reader) => reader.scope(row)?,
+            Self::Logs(reader) => reader.scope(row)?,
+        };
+        visit_texts(&scope.attributes, visit);
+        Ok(())
+    }
+}
+
+fn visit_texts(attributes: &[Attribute], visit: &mut dyn FnMut(&str, &str)) {
+    for attribute in attributes {
+        visit(&attribute.key, &attribute.text());
+    }
+}
+
+/// A filter bound to the columns of one batch.
+pub(crate) struct Matcher<'a> {
+    time_range: TimeRange,
+    times: TimeColumn<'a>,
+    tests: Vec<(bool, Check<'a>)>,
+}
+
+impl<'a> Matcher<'a> {
+    /// Binds the filter to a batch that has every column.
+    pub(crate) fn new(
+        signal: Signal,
+        batch: &'a RecordBatch,
+        rows: &'a Rows,
+        filter: &'a Filter,
+    ) -> Result<Self, BatchError> {
+        Self::of_predicates(signal, batch, Some(rows), filter.time, filter.all.iter())
+    }
+
+    /// Binds some predicates. The batch needs the time columns and those of [`columns_of`] for each
+    /// test; `rows` is needed for attribute tests only and then covers the same batch.
+    pub(crate) fn of_predicates(
+        signal: Signal,
+        batch: &'a RecordBatch,
+        rows: Option<&'a Rows>,
+        time_range: TimeRange,
+        predicates: impl Iterator<Item = &'a Predicate>,
+    ) -> Result<Self, BatchError> {
+        let bind = |predicate: &'a Predicate| {
+            Ok((
+                predicate.negated,
+                Check::new(signal, batch, rows, &predicate.test)?,
+            ))
+        };
+        Ok(Self {
+            time_range,
+            times: TimeColumn::new(signal, batch)?,
+            tests: predicates.map(bind).collect::<Result<_, BatchError>>()?,
+        })
+    }
+
+    /// Whether the row satisfies everything.
+    pub(crate) fn matches(&self, row: usize) -> Result<bool, BatchError> {
+        if !self.time_range.contains(self.times.value(row)) {
+            return Ok(false);
+        }
+        for (negated, check) in &self.tests {
+            if check.holds(row)? == *negated {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The moment the row is filed under.
+    pub(crate) fn time(&self, row: usize) -> UnixNanos {
+        self.times.value(row)
+    }
+}
+
+/// The columns a test reads beside the time columns; `None` when it needs whole rows.
+pub(crate) fn columns_of(signal: Signal, test: &Test) -> Option<&'static [&'static str]> {
+    let columns: &'static [&'static str] = match (test, signal) {
+        (Test::Service(_), _) => &[column::SERVICE_NAME],
+        (Test::Name(_) | Test::NameContains(_), Signal::Traces) => &[column::NAME],
+        (Test::Kind(_), Signal::Traces) => &[column::KIND],
+        (Test::StatusCode(_), Signal::Traces) => &[column::STATUS_CODE],
+        (Test::DurationNano(_), Signal::Traces) => &[column::DURATION_NANO],
+        (Test::TraceId(_), _) => &[column::TRACE_ID],
+        (Test::SpanId(_), _) => &[column::TRACE_ID, column::SPAN_ID],
+        (Test::SeverityNumber(_), Signal::Logs) => &[column::SEVERITY_NUMBER],
+        (Test::Attribute { .. }, _) => return None,
+        (Test::BodyWords(_) | Test::BodyPhrase(_), Signal::Logs) => &[column::BODY],
+        (Test::EventName(_), Signal::Traces) => &[column::EVENTS],
+        (Test::EventName(_), Signal::Logs) => &[column::EVENT_NAME],
+        _ => &[],
+    };
+    Some(columns)
+}
+
+/// One test bound to its columns.
+enum Check<'a> {
+    Never,
+    Dictionary {
+        keys: &'a Int32Array,
+        holds: Vec<bool>,
+    },
+    Text {
+        values: &'a StringArray,
+        wanted: &'a TextMatch,
+    },
+    Contains {
+        values: &'a StringArray,
+        needle: String,
+    },
+    Words {
+        values: &'a StringArray,
+        words: Vec<String>,
+    },
+    Number {
+        values: &'a Int32Array,
+        range: RangeInclusive<i32>,
+    },
+    Duration {
+        durations: DurationColumn<'a>,
+        range: &'a RangeInclusive<u64>,
+    },
+    Trace {
+        ids: IdColumn<'a>,
+        wanted: TraceId,
+    },
+    Span {
+        trace_ids: IdColumn<'a>,
+        span_ids: IdColumn<'a>,
+        wanted: SpanId,
+    },
+    ListedText {
+        list: &'a ListArray,
+        values: &'a StringArray,
+        wanted: &'a TextMatch,
+    },
+    Attribute {
+        rows: &'a Rows,
+        key: &'a str,
+        wanted: &'a TextMatch,
+    },
+}
+
+impl<'a> Check<'a> {
+    fn new(
+        signal: Signal,
+        batch: &'a RecordBatch,
+        rows: Option<&'a Rows>,
+        test: &'a Test,
+    ) -> Result<Self, BatchError> {
+        let is_traces = signal == Signal::Traces;
+        let missing_rows = || BatchError::MissingColumn {
+            column: column::ATTRIBUTES.to_owned(),
+        };
+        Ok(match test {
+            Test::Service(wanted) => Self::dictionary(batch, column::SERVICE_NAME, wanted)?,
+            Test::Name(wanted) if is_traces => Self::Text {
+                values: typed(batch, column::NAME)?,
+                wanted,
+            },
+            Test::NameContains(text) if is_traces => Self::Contains {
+                values: typed(batch, column::NAME)?,
+                needle: text.to_lowercase(),
+            },
+            Test::Kind(kind) if is_traces => Self::number(batch, column::KIND, *kind..=*kind)?,
+            Test::StatusCode(code) if is_traces => {
+                Self::number(batch, column::STATUS_CODE, *code..=*code)?
+            }
+            Test::DurationNano(range) if is_traces => Self::Duration {
+                durations: DurationColumn::new(batch)?,
+                range,
+            },
+            Test::TraceId(wanted) => Self::Trace {
+                ids: IdColumn::new(batch, column::TRACE_ID)?,
+                wanted: *wanted,
+            },
+            Test::SpanId(wanted) => Self::Span {
+                trace_ids: IdColumn::new(batch, column::TRACE_ID)?,
+                span_ids: IdColumn::new(batch, column::SPAN_ID)?,
+                wanted: *wanted,
+            },
+            Test::SeverityNumber(range) if !is_traces => {
+                Self::number(batch, column::SEVERITY_NUMBER, range.clone())?
+            }
+            Test::Attribute { key, value } => Self::Attribute {
+                rows: rows.ok_or_else(missing_rows)?,
+                key,
+                wanted: value,
+            },
+            Test::BodyWords(words) if !is_traces => Self::Words {
+                values: typed(batch, column::BODY)?,
+                words: words.iter().map(|word| word.to_lowercase()).collect(),
+            },
+            Test::BodyPhrase(text) if !is_traces => Self::Contains {
+                values: typed(batch, column::BODY)?,
+                needle: text.to_lowercase(),
+            },
+            Test::EventName(wanted) if is_traces => Self::listed_name(batch, wanted)?,
+            Test::EventName(wanted) => Self::Text {
+                values: typed(batch, column::EVENT_NAME)?,
+                wanted,
+            },
+            _ => Self::Never,
+        })
+    }
+
+    fn dictionary(
+        batch: &'a RecordBatch,
+        name: &str,
+        wanted: &TextMatch,
+    ) -> Result<Self, BatchError> {
+        let wrong = || BatchError::WrongType {
+            column: name.to_owned(),
+        };
+        let dictionary = batch
+            .column_by_name(name)
+            .ok_or_else(|| BatchError::MissingColumn {
+                column: name.to_owned(),
+            })?
+            .as_dictionary_opt::<Int32Type>()
+            .ok_or_else(wrong)?;
+        let values = dictionary
+            .values()
+            .as_string_opt::<i32>()
+            .ok_or_else(wrong)?;
+        let holds = values
+            .iter()
+            .map(|text| text.is_some_and(|text| wanted.matches(text)));
+        Ok(Self::Dictionary {
+            keys: dictionary.keys(),
+            holds: holds.collect(),
+        })
+    }
+
+    fn number(
+        batch: &'a RecordBatch,
+        name: &str,
+        range: RangeInclusive<i32>,
+    ) -> Result<Self, BatchError> {
+        Ok(Self::Number {
+            values: typed(batch, name)?,
+            range,
+        })
+    }
+
+    fn listed_name(batch: &'a RecordBatch, wanted: &'a TextMatch) -> Result<Self, BatchError> {
+        let wrong = || BatchError::WrongType {
+            column: column::EVENTS.to_owned(),
+        };
+        let list: &ListArray = typed(batch, column::EVENTS)?;
+        let items: &StructArray = list.values().as_struct_opt().ok_or_else(wrong)?;
+        let names = items.column_by_name(column::NAME).ok_or_else(wrong)?;
+        let values = names.as_string_opt::<i32>().ok_or_else(wrong)?;
+        Ok(Self::ListedText {
+            list,
+            values,
+            wanted,
+        })
+    }
+
+    fn holds(&self, row: usize) -> Result<bool, BatchError> {
+        Ok(match self {
+            Self::Never => false,
+            Self::Dictionary { keys, holds } => usize::try_from(keys.value(row))
+                .is_ok_and(|key| holds.get(key).copied().unwrap_or(false)),
+            Self::Text { values, wanted } => wanted.matches(text_at(values, row)),
+            Self::Contains { values, needle } => {
+                values.is_valid(row) && text_at(values, row).to_lowercase().contains(needle)
+            }
+            Self::Words { values, words } => {
+                let text = text_at(values, row).to_lowercase();
+                values.is_valid(row) && words.iter().all(|word| has_word(&text, word))
+            }
+            Self::Number { values, range } => range.contains(&if values.is_null(row) {
+                0
+            } else {
+                values.value(row)
+            }),
+            Self::Duration { durations, range } => range.contains(&durations.value(row)),
+            Self::Trace { ids, wanted } => ids.value(row) == wanted.as_bytes(),
+            Self::Span {
+                trace_ids,
+                span_ids,
+                wanted,
+            } => {
+                span_ids.value(row) == wanted.as_bytes()
+                    && TraceId::from_slice(trace_ids.value(row)).is_ok()
+            }
+            Self::ListedText {
+                list,
+                values,
+                wanted,
+            } => {
+                let offsets = list.value_offsets();
+                let at = |index: usize| usize::try_from(offsets[index]).unwrap_or(0);
+                (at(row)..at(row + 1)).any(|item| wanted.matches(text_at(values, item)))
+            }
+            Self::Attribute { rows, key, wanted } => attribute_holds(rows, row, key, wanted)?,
+        })
+    }
+}
+
+fn attribute_holds(
+    rows: &Rows,
+    row: usize,
+    wanted_key: &str,
+    wanted: &TextMatch,
+) -> Result<bool, BatchError> {
+    let mut holds = false;
+    let mut visit = |key: &str, text: &str| {
+        holds = holds || (key == wanted_key && wanted.matches(text));
+    };
+    rows.visit_own_attributes(row, &mut visit);
+    rows.visit_resource_attributes(row, &mut visit)?;
+    rows.visit_scope_attributes(row, &mut visit)?;
+    Ok(holds)
+}
+
+/// The text of a row; a missing one reads as empty.
+fn text_at(values: &StringArray, row: usize) -> &str {
+    if values.is_null(row) {
+        ""
+    } else {
+        values.value(row)
+    }
+}
+
+/// Whether `word` stands in `text` with no letter, digit or underscore touching it. An empty word
+/// is in every text. Both are lower case already.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(start, found)| {
+        let (before, rest) = text.split_at(start);
+        let (_, after) = rest.split_at(found.len());
+        let open = !(found.starts_with(is_part) && before.ends_with(is_part));
+        open && !(found.ends_with(is_part) && after.starts_with(is_part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_whole_or_not_there() {
+        assert!(has_word("payment failed: card_declined", "failed"));
+        assert!(!has_word("payment failed: card_declined", "fail"));
+        assert!(!has_word("payment failed: card_declined", "card"));
+        assert!(has_word("retry in 5s (attempt 2/3)", "2/3"));
+        assert!(has_word("ein übergroßes paket", "übergroßes"));
+        assert!(!has_word("unübergroß", "übergroß"));
+    }
+}

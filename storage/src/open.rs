@@ -1,0 +1,150 @@
+//! Opening: lock, catalog, splits, WAL replay, threads. After a crash this is the recovery.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, JoinHandle};
+
+use model::{Clock, otlp};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::appender::Appender;
+use crate::budget::MemoryBudget;
+use crate::catalog::Catalog;
+use crate::config::StorageConfig;
+use crate::error::OpenError;
+use crate::files::{self, FileError};
+use crate::lock::DirectoryLock;
+use crate::status::Counters;
+use crate::view::{Acknowledged, View};
+use crate::wal::format::Entry;
+use crate::wal::replay;
+use crate::wal::writer::WalWriter;
+use crate::{Directories, Inner, Running, Shared, Storage};
+
+/// See [`Storage::open`].
+pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Storage, OpenError> {
+    let directories = create_directories(&config)?;
+    let lock = DirectoryLock::acquire(&config.data_dir)?;
+    let catalog = Catalog::open(&config.data_dir.join("catalog.sqlite"))?;
+    let low_water = catalog.low_water()?;
+    let shared = Arc::new(Shared {
+        budget: MemoryBudget::new(config.hot_bytes_max),
+        config,
+        clock,
+        directories,
+        view: View::default(),
+        counters: Counters::default(),
+        _lock: lock,
+    });
+    let next_sequence = recover(&shared, low_water)?;
+    let wal_dir = &shared.directories.wal;
+    let wal = WalWriter::create(wal_dir, next_sequence, shared.config.wal_file_bytes)?;
+    start(shared, wal)
+}
+
+fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {
+    let directories = Directories {
+        wal: config.data_dir.join("wal"),
+        set_aside: config.data_dir.join("set-aside"),
+        splits: config.data_dir.join("splits"),
+    };
+    files::create_dir(&config.data_dir)?;
+    for dir in [
+        &directories.wal,
+        &directories.set_aside,
+        &directories.splits,
+    ] {
+        files::create_dir(dir)?;
+    }
+    Ok(directories)
+}
+
+/// Replays the WAL into the hot buffer; returns the sequence of the next entry.
+fn recover(shared: &Shared, low_water: u64) -> Result<u64, FileError> {
+    let directories = &shared.directories;
+    replay::trim(&directories.wal, low_water)?;
+    let mut apply = |entry: Entry| apply_entry(shared, &entry);
+    let recovery = replay::replay(
+        &directories.wal,
+        &directories.set_aside,
+        low_water,
+        &mut apply,
+    )?;
+    shared
+        .counters
+        .change(|counts| counts.set_aside_count = recovery.set_aside_count);
+    tracing::info!(
+        entries = recovery.replayed_entries,
+        cut_bytes = recovery.cut_bytes,
+        set_aside = recovery.set_aside_count,
+        "replayed wal"
+    );
+    Ok(recovery.next_sequence)
+}
+
+/// Makes the rows of an entry visible again; `false` when they cannot be decoded.
+fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
+    let batch = match otlp::replay(entry.signal, &entry.payload) {
+        Ok(batch) => batch,
+        Err(error) => {
+            tracing::error!(%error, sequence = entry.sequence, "failed to decode wal entry");
+            return false;
+        }
+    };
+    if batch.num_rows() == 0 {
+        return true;
+    }
+    let budget_bytes = batch.get_array_memory_size() as u64;
+    shared.budget.take(budget_bytes);
+    let batch = Acknowledged {
+        signal: entry.signal,
+        batch,
+        budget_bytes,
+    };
+    let published = shared
+        .view
+        .publish(vec![batch], entry.sequence, shared.clock.now())
+        .map_err(|error| tracing::error!(%error, sequence = entry.sequence, "bad wal entry"))
+        .is_ok();
+    for signal in model::Signal::ALL {
+        if let Err(error) = shared.view.merge_small(signal) {
+            tracing::error!(%error, %signal, "failed to merge small batches");
+        }
+    }
+    published
+}
+
+fn start(shared: Arc<Shared>, wal: WalWriter) -> Result<Storage, OpenError> {
+    let (commands, receiver) = mpsc::channel(shared.config.wal_queue_requests);
+    let appender = Appender {
+        commands: receiver,
+        wal,
+        shared: Arc::clone(&shared),
+    };
+    let appender = spawn("wal", || appender.run())?;
+    let inner = Inner {
+        shared,
+        is_closing: AtomicBool::new(false),
+        commands: commands.downgrade(),
+        running: Mutex::new(Some(Running { commands, appender })),
+    };
+    Ok(Storage {
+        inner: Arc::new(inner),
+    })
+}
+
+fn spawn(
+    name: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenError> {
+    let failed = |source: io::Error| OpenError::Thread {
+        thread: name,
+        source,
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(failed)
+}

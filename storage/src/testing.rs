@@ -1,0 +1,136 @@
+//! Makes small export requests and looks at what the storage answers.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use model::otlp::{self, Encoding};
+use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
+use serde_json::{Value, json};
+
+use crate::filter::Filter;
+use crate::snapshot::{Columns, Snapshot};
+use crate::{Append, Storage, StorageConfig};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub(crate) fn at(moment: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(moment)))
+    }
+
+    pub(crate) fn set(&self, moment: u64) {
+        self.0.store(moment, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixNanos {
+        UnixNanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Opens the directory with settings under which nothing is sealed unless a test asks for it.
+pub(crate) fn open(dir: &Path) -> Storage {
+    open_with(dir, |_| {})
+}
+
+pub(crate) fn open_with(dir: &Path, change: impl FnOnce(&mut StorageConfig)) -> Storage {
+    let mut config = StorageConfig::in_dir(dir);
+    change(&mut config);
+    Storage::open(config, ManualClock::at(1_000)).unwrap()
+}
+
+/// A request of one resource with these spans: (trace, span, name, start, end).
+pub(crate) fn spans(service: &str, spans: &[(u8, u8, &str, u64, u64)]) -> Append {
+    let spans: Vec<Value> = spans
+        .iter()
+        .map(|(trace, span, name, start, end)| {
+            json!({
+                "traceId": format!("{trace:032x}"), "spanId": format!("{span:016x}"),
+                "name": name, "kind": 2,
+                "startTimeUnixNano": start.to_string(), "endTimeUnixNano": end.to_string(),
+            })
+        })
+        .collect();
+    traces(&json!({"resourceSpans": [{
+        "resource": {"attributes": [
+            {"key": "service.name", "value": {"stringValue": service}},
+        ]},
+        "scopeSpans": [{"spans": spans}],
+    }]}))
+}
+
+pub(crate) fn traces(request: &Value) -> Append {
+    append(Signal::Traces, request)
+}
+
+pub(crate) fn logs(request: &Value) -> Append {
+    append(Signal::Logs, request)
+}
+
+fn append(signal: Signal, request: &Value) -> Append {
+    let body = Bytes::from(request.to_string());
+    let accepted = otlp::decode(signal, Encoding::Json, body).unwrap();
+    assert_eq!(accepted.rejected, None);
+    Append {
+        signal,
+        payload: accepted.payload,
+        batch: accepted.batch,
+    }
+}
+
+/// The names of all spans, sorted.
+pub(crate) fn span_names(snapshot: &Snapshot) -> Vec<String> {
+    let mut names = Vec::new();
+    for source in snapshot.sources(Signal::Traces) {
+        let rows: Vec<u32> = (0..source.row_count()).collect();
+        let batch = source.read(&rows, Columns::All).unwrap();
+        let reader = SpanReader::new(&batch).unwrap();
+        names.extend((0..rows.len()).map(|row| reader.keys().name(row).to_owned()));
+    }
+    names.sort();
+    names
+}
+
+/// Everything the filter finds, as one text per row, sorted: whole records, so that two storages
+/// that hold the same data answer alike whatever their sources are.
+pub(crate) fn found(snapshot: &Snapshot, signal: Signal, filter: &Filter) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in snapshot.sources(signal) {
+        let mut rows = Vec::new();
+        let mut visit = |found: crate::Match| {
+            rows.push(found.row);
+            ControlFlow::Continue(())
+        };
+        source.find(filter, &mut visit).unwrap();
+        if rows.is_empty() {
+            continue;
+        }
+        let batch = source.read(&rows, Columns::All).unwrap();
+        found.extend(texts(signal, &batch));
+    }
+    found.sort();
+    found
+}
+
+/// Each row as text.
+pub(crate) fn texts(signal: Signal, batch: &arrow_array::RecordBatch) -> Vec<String> {
+    match signal {
+        Signal::Traces => {
+            let reader = SpanReader::new(batch).unwrap();
+            (0..batch.num_rows())
+                .map(|row| format!("{:?}", reader.span(row).unwrap()))
+                .collect()
+        }
+        Signal::Logs => {
+            let reader = LogReader::new(batch).unwrap();
+            let text = |row| format!("{:?}", reader.log_record(row).unwrap());
+            (0..batch.num_rows()).map(text).collect()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The state that readers see, and the only ways it changes: publish, freeze, install, drop.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use model::{BatchError, Signal, UnixNanos};
+use parking_lot::Mutex;
+
+use crate::error::ReadError;
+use crate::hot::{HotBatch, HotBuffer};
+use crate::snapshot::{Snapshot, Source, UnreadableSplit};
+
+/// Acknowledged rows, guarded by one short lock that is never held during I/O.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    traces: HotBuffer,
+    logs: HotBuffer,
+    /// Batches that a seal is turning into splits.
+    sealing: Vec<Arc<HotBatch>>,
+    unreadable: Vec<UnreadableSplit>,
+    /// Sequence of the newest entry in the hot buffer or in a split.
+    last_sequence: u64,
+    next_hot_id: u64,
+    /// Built on demand, thrown away on every change.
+    snapshot: Option<Snapshot>,
+}
+
+/// One acknowledged batch on its way into the view.
+#[derive(Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) signal: Signal,
+    pub(crate) batch: RecordBatch,
+    pub(crate) budget_bytes: u64,
+}
+
+/// Rows that leave the hot buffer together.
+#[derive(Debug, Clone)]
+pub(crate) struct Frozen {
+    /// The batches of both signals.
+    pub(crate) batches: Vec<Arc<HotBatch>>,
+    /// Every entry up to this one is in `batches` or in splits already.
+    pub(crate) last_sequence: u64,
+}
+
+/// How much is in the hot buffer, not counting what a seal has taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HotSize {
+    pub(crate) row_count: u64,
+    pub(crate) budget_bytes: u64,
+    /// When the oldest row was acknowledged.
+    pub(crate) oldest_arrival: Option<UnixNanos>,
+}
+
+impl View {
+    /// The view as it is now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut state = self.state.lock();
+        if let Some(snapshot) = &state.snapshot {
+            return snapshot.clone();
+        }
+        let snapshot = state.build_snapshot();
+        state.snapshot = Some(snapshot.clone());
+        snapshot
+    }
+
+    /// Makes batches visible, all at once. `last_sequence` is that of the newest one.
+    pub(crate) fn publish(
+        &self,
+        batches: Vec<Acknowledged>,
+        last_sequence: u64,
+        now: UnixNanos,
+    ) -> Result<(), BatchError> {
+        let first_id = {
+            let mut state = self.state.lock();
+            state.next_hot_id += batches.len() as u64;
+            state.next_hot_id - batches.len() as u64
+        };
+        let wrap = |(batch, id): (Acknowledged, u64)| {
+            let id = format!("hot-{id}");
+            HotBatch::new(id, batch.signal, batch.batch, batch.budget_bytes, now).map(Arc::new)
+        };
+        let batches = batches
+            .into_iter()
+            .zip(first_id..)
+            .map(wrap)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut state = self.state.lock();
+        for batch in batches {
+            state.buffer(batch.signal()).push(batch);
+        }
+        state.last_sequence = state.last_sequence.max(last_sequence);
+        state.snapshot = None;
+        Ok(())
+    }
+
+    /// Merges the newest small batches of a signal, if there are enough of them. Only the thread
+    /// that publishes and freezes may call this.
+    pub(crate) fn merge_small(&self, signal: Signal) -> Result<(), ReadError> {
+        loop {
+            let (parts, id) = {
+                let mut state = self.state.lock();
+                let Some(parts) = state.buffer(signal).next_merge() else {
+                    return Ok(());
+                };
+                state.next_hot_id += 1;
+                (parts, format!("hot-{}", state.next_hot_id - 1))
+            };
+            let merged = Arc::new(HotBatch::merge(id, &parts)?);
+            let mut state = self.state.lock();
+            state.buffer(signal).replace_newest(parts.len(), merged);
+            state.snapshot = None;
+        }
+    }
+
+    /// Takes the hot buffer out for a seal. Its rows stay visible. When the seal before this one
+    /// failed, its rows are handed out again together with the new ones.
+    pub(crate) fn freeze(&self) -> Frozen {
+        let mut state = self.state.lock();
+        for signal in Signal::ALL {
+            let batches = state.buffer(signal).take();
+            state.sealing.extend(batches);
+        }
+        Frozen {
+            batches: state.sealing.clone(),
+            last_sequence: state.last_sequence,
+        }
+    }
+
+    /// How much waits for a seal.
+    pub(crate) fn hot_size(&self) -> HotSize {
+        let state = self.state.lock();
+        let mut size = HotSize::default();
+        for batch in state.traces.batches().iter().chain(state.logs.batches()) {
+            size.row_count += u64::from(batch.row_count());
+            size.budget_bytes += batch.budget_bytes();
+            let arrived = batch.arrived();
+            size.oldest_arrival = Some(size.oldest_arrival.map_or(arrived, |o| o.min(arrived)));
+        }
+        size
+    }
+}
+
+impl State {
+    fn buffer(&mut self, signal: Signal) -> &mut HotBuffer {
+        match signal {
+            Signal::Traces => &mut self.traces,
+            Signal::Logs => &mut self.logs,
+        }
+    }
+
+    fn build_snapshot(&self) -> Snapshot {
+        let hot = self
+            .sealing
+            .iter()
+            .chain(self.traces.batches())
+            .chain(self.logs.batches());
+        let sources = hot.map(|batch| Source::hot(Arc::clone(batch))).collect();
+        Snapshot::new(sources, self.unreadable.clone())
+    }
+}

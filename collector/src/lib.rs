@@ -1,1 +1,128 @@
-//! Placeholder while the workspace is laid.
+//! How telemetry gets in: OTLP over gRPC and HTTP, limits, acknowledgement.
+//!
+//! A request is admitted by bytes, decoded, appended to storage, and acknowledged once it is durable
+//! and visible. Whatever cannot be taken now is refused with a code that senders retry.
+
+mod admission;
+mod config;
+mod error;
+mod ingest;
+mod metrics;
+mod origins;
+mod receiver;
+mod server;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use hyper_util::service::TowerToHyperService;
+use storage::Storage;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+
+use crate::ingest::Ingest;
+use crate::receiver::body::BodyLimits;
+use crate::receiver::grpc::GrpcReceiver;
+use crate::receiver::http::HttpReceiver;
+use crate::server::{ServerLimits, serve};
+
+pub use config::{CollectorArgs, CollectorConfig, ConfigError};
+pub use metrics::CollectorMetrics;
+pub use origins::AllowedOrigins;
+
+/// The sockets of the receivers, already bound, so that whoever binds them tells of busy ports.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Where OTLP over gRPC is received.
+    pub otlp_grpc: TcpListener,
+    /// Where OTLP over HTTP is received.
+    pub otlp_http: TcpListener,
+}
+
+/// Why the receivers ended other than by shutdown.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listener is not bound.
+    #[error("listener has no address")]
+    Listener {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A receiver ended by a fault of its own.
+    #[error("receiver stopped")]
+    Stopped {
+        /// How it ended.
+        #[source]
+        source: JoinError,
+    },
+}
+
+/// Receives until `shutdown` is cancelled, and keeps what it accepts in `storage`. On shutdown no
+/// connection is accepted any more, and requests in flight are finished, for a bounded time;
+/// `storage` must be open until this returns.
+///
+/// # Errors
+/// When a listener is not usable, or a receiver ends by a fault of its own.
+pub async fn run(
+    config: CollectorConfig,
+    listeners: Listeners,
+    storage: Storage,
+    metrics: Arc<CollectorMetrics>,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let grpc_address = address(&listeners.otlp_grpc)?;
+    let http_address = address(&listeners.otlp_http)?;
+    let body_limits = BodyLimits {
+        max_bytes: config.max_request_bytes,
+        timeout: config.body_timeout,
+    };
+    let limits = ServerLimits {
+        max_connections: config.max_connections,
+        header_timeout: config.header_timeout,
+    };
+    let ingest = Arc::new(Ingest::new(storage, metrics, config.max_request_bytes));
+
+    let mut servers = JoinSet::new();
+    let grpc = Arc::new(GrpcReceiver::new(
+        Arc::clone(&ingest),
+        body_limits,
+        http_address,
+    ));
+    let grpc = service_fn(move |request| {
+        let grpc = Arc::clone(&grpc);
+        async move { Ok::<_, Infallible>(grpc.handle(request).await) }
+    });
+    servers.spawn(serve(listeners.otlp_grpc, grpc, limits, shutdown.clone()));
+
+    let http = Arc::new(HttpReceiver::new(ingest, body_limits, grpc_address));
+    let http = tower::service_fn(move |request| {
+        let http = Arc::clone(&http);
+        async move { Ok::<_, Infallible>(http.handle(request).await) }
+    });
+    let http = ServiceBuilder::new()
+        .option_layer(config.allowed_origins.layer())
+        .service(http);
+    servers.spawn(serve(
+        listeners.otlp_http,
+        TowerToHyperService::new(http),
+        limits,
+        shutdown,
+    ));
+
+    while let Some(ended) = servers.join_next().await {
+        ended.map_err(|source| RunError::Stopped { source })?;
+    }
+    Ok(())
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, RunError> {
+    listener
+        .local_addr()
+        .map_err(|source| RunError::Listener { source })
+}

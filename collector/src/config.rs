@@ -1,0 +1,321 @@
+//! The collector's settings: command line arguments with environment twins, checked once.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::Semaphore;
+
+use crate::origins::AllowedOrigins;
+
+/// The arguments of the OTLP receivers.
+#[derive(Debug, Clone, Args)]
+pub struct CollectorArgs {
+    /// Where OTLP over gRPC is received; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "SPANDREL_OTLP_GRPC_LISTEN",
+        default_value = "127.0.0.1:4317"
+    )]
+    #[arg(value_name = "ADDRESS")]
+    pub otlp_grpc_listen: SocketAddr,
+
+    /// Where OTLP over HTTP (protobuf and JSON) is received; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "SPANDREL_OTLP_HTTP_LISTEN",
+        default_value = "127.0.0.1:4318"
+    )]
+    #[arg(value_name = "ADDRESS")]
+    pub otlp_http_listen: SocketAddr,
+
+    /// The largest export request, both as sent and after decompression. Larger ones are refused
+    /// for good (413, RESOURCE_EXHAUSTED).
+    #[arg(long, env = "SPANDREL_MAX_REQUEST_BYTES", default_value = "64MiB")]
+    #[arg(value_name = "BYTES", value_parser = parse_bytes)]
+    pub max_request_bytes: NonZeroUsize,
+
+    /// How many bytes of export requests may be in memory at once. Beyond that senders are asked
+    /// to come back (503, UNAVAILABLE).
+    #[arg(long, env = "SPANDREL_MAX_IN_FLIGHT_BYTES", default_value = "256MiB")]
+    #[arg(value_name = "BYTES", value_parser = parse_bytes)]
+    pub max_in_flight_bytes: NonZeroUsize,
+
+    /// How many connections each receiver serves at once; further ones wait to be accepted.
+    #[arg(long, env = "SPANDREL_MAX_OTLP_CONNECTIONS", default_value = "1024")]
+    #[arg(value_name = "COUNT")]
+    pub max_otlp_connections: NonZeroUsize,
+
+    /// How long a sender may take to send the head of a request, and a connection may be idle
+    /// between two requests over HTTP/1.
+    #[arg(long, env = "SPANDREL_OTLP_HEADER_TIMEOUT", default_value = "30s")]
+    #[arg(value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub otlp_header_timeout: Duration,
+
+    /// How long a sender may take to send the body of a request.
+    #[arg(long, env = "SPANDREL_OTLP_BODY_TIMEOUT", default_value = "30s")]
+    #[arg(value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub otlp_body_timeout: Duration,
+
+    /// Which web pages may send telemetry from a browser: `loopback` (pages served from this
+    /// machine), `none`, `*`, or a comma-separated list of origins such as `https://shop.example`.
+    #[arg(
+        long,
+        env = "SPANDREL_OTLP_ALLOWED_ORIGINS",
+        default_value = "loopback"
+    )]
+    #[arg(value_name = "ORIGINS", value_parser = AllowedOrigins::parse)]
+    pub otlp_allowed_origins: AllowedOrigins,
+}
+
+/// Checked settings of the OTLP receivers.
+#[derive(Debug, Clone)]
+pub struct CollectorConfig {
+    /// Where OTLP over gRPC is received.
+    pub otlp_grpc_listen: SocketAddr,
+    /// Where OTLP over HTTP is received.
+    pub otlp_http_listen: SocketAddr,
+    /// The largest export request, as sent and after decompression.
+    pub max_request_bytes: usize,
+    /// How many bytes of export requests may be in memory at once; room for two of the largest.
+    pub max_in_flight_bytes: usize,
+    /// How many connections each receiver serves at once.
+    pub max_connections: usize,
+    /// How long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// Which web pages may send telemetry.
+    pub allowed_origins: AllowedOrigins,
+}
+
+/// Why the collector's arguments do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A request of the largest size could never be admitted, because it needs room for the bytes
+    /// as sent and for the decompressed bytes.
+    #[error(
+        "--max-in-flight-bytes is {max_in_flight_bytes}, and must be at least twice \
+         --max-request-bytes, which is {max_request_bytes}"
+    )]
+    InFlightTooSmall {
+        /// The value of `--max-in-flight-bytes`.
+        max_in_flight_bytes: usize,
+        /// The value of `--max-request-bytes`.
+        max_request_bytes: usize,
+    },
+    /// A size is larger than a receiver can count.
+    #[error("{flag} is {bytes}, and must be at most {max_bytes}")]
+    TooLarge {
+        /// The flag with the value.
+        flag: &'static str,
+        /// Its value.
+        bytes: usize,
+        /// The largest value it takes.
+        max_bytes: usize,
+    },
+    /// A timeout of zero would refuse every request.
+    #[error("{flag} must not be zero")]
+    ZeroTimeout {
+        /// The flag with the value.
+        flag: &'static str,
+    },
+}
+
+// gRPC frames carry a 32 bit length, and half of that is far beyond any sensible export request.
+const REQUEST_BYTES_MAX: usize = i32::MAX as usize;
+
+impl TryFrom<CollectorArgs> for CollectorConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: CollectorArgs) -> Result<Self, ConfigError> {
+        let max_request_bytes = args.max_request_bytes.get();
+        let max_in_flight_bytes = args.max_in_flight_bytes.get();
+        at_most("--max-request-bytes", max_request_bytes, REQUEST_BYTES_MAX)?;
+        at_most(
+            "--max-in-flight-bytes",
+            max_in_flight_bytes,
+            Semaphore::MAX_PERMITS,
+        )?;
+        at_most(
+            "--max-otlp-connections",
+            args.max_otlp_connections.get(),
+            Semaphore::MAX_PERMITS,
+        )?;
+        if max_in_flight_bytes / 2 < max_request_bytes {
+            return Err(ConfigError::InFlightTooSmall {
+                max_in_flight_bytes,
+                max_request_bytes,
+            });
+        }
+        not_zero("--otlp-header-timeout", args.otlp_header_timeout)?;
+        not_zero("--otlp-body-timeout", args.otlp_body_timeout)?;
+        Ok(Self {
+            otlp_grpc_listen: args.otlp_grpc_listen,
+            otlp_http_listen: args.otlp_http_listen,
+            max_request_bytes,
+            max_in_flight_bytes,
+            max_connections: args.max_otlp_connections.get(),
+            header_timeout: args.otlp_header_timeout,
+            body_timeout: args.otlp_body_timeout,
+            allowed_origins: args.otlp_allowed_origins,
+        })
+    }
+}
+
+fn at_most(flag: &'static str, bytes: usize, max_bytes: usize) -> Result<(), ConfigError> {
+    if bytes > max_bytes {
+        return Err(ConfigError::TooLarge {
+            flag,
+            bytes,
+            max_bytes,
+        });
+    }
+    Ok(())
+}
+
+fn not_zero(flag: &'static str, timeout: Duration) -> Result<(), ConfigError> {
+    if timeout.is_zero() {
+        return Err(ConfigError::ZeroTimeout { flag });
+    }
+    Ok(())
+}
+
+/// Reads a number of bytes: plain, or with one of the units B, KiB, MiB, GiB.
+fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
+    let digits_end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(digits_end);
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(format!("unknown unit {unit:?}, use B, KiB, MiB or GiB")),
+    };
+    let number: usize = digits
+        .parse()
+        .map_err(|_| "expected a number of bytes, such as 64MiB".to_owned())?;
+    let bytes = number
+        .checked_mul(factor)
+        .ok_or_else(|| "is too large".to_owned())?;
+    NonZeroUsize::new(bytes).ok_or_else(|| "must not be zero".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: CollectorArgs,
+    }
+
+    fn config(arguments: &[&str]) -> Result<CollectorConfig, ConfigError> {
+        let arguments = ["test"].iter().chain(arguments);
+        CollectorConfig::try_from(Cli::parse_from(arguments).args)
+    }
+
+    fn parse_error(arguments: &[&str]) -> String {
+        Cli::try_parse_from(["test"].iter().chain(arguments))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = config(&[]).unwrap();
+
+        assert_eq!(config.otlp_grpc_listen.to_string(), "127.0.0.1:4317");
+        assert_eq!(config.otlp_http_listen.to_string(), "127.0.0.1:4318");
+        assert_eq!(config.max_request_bytes, 64 * 1024 * 1024);
+        assert_eq!(config.max_in_flight_bytes, 256 * 1024 * 1024);
+        assert_eq!(config.max_connections, 1024);
+        assert_eq!(config.header_timeout, Duration::from_secs(30));
+        assert_eq!(config.body_timeout, Duration::from_secs(30));
+        assert_eq!(config.allowed_origins, AllowedOrigins::Loopback);
+    }
+
+    #[test]
+    fn zero_is_rejected() {
+        assert!(parse_error(&["--max-request-bytes", "0"]).contains("must not be zero"));
+        assert!(parse_error(&["--max-in-flight-bytes", "0KiB"]).contains("must not be zero"));
+        assert!(parse_error(&["--max-otlp-connections", "0"]).contains("non-zero"));
+        assert_eq!(
+            config(&["--otlp-body-timeout", "0s"]).unwrap_err(),
+            ConfigError::ZeroTimeout {
+                flag: "--otlp-body-timeout"
+            }
+        );
+        assert_eq!(
+            config(&["--otlp-header-timeout", "0s"]).unwrap_err(),
+            ConfigError::ZeroTimeout {
+                flag: "--otlp-header-timeout"
+            }
+        );
+    }
+
+    #[test]
+    fn in_flight_limit_must_hold_a_request_as_sent_and_decompressed() {
+        let error = config(&["--max-in-flight-bytes", "127MiB"]).unwrap_err();
+
+        assert_eq!(
+            error,
+            ConfigError::InFlightTooSmall {
+                max_in_flight_bytes: 127 << 20,
+                max_request_bytes: 64 << 20
+            }
+        );
+        assert_eq!(
+            config(&["--max-in-flight-bytes", "128MiB"])
+                .unwrap()
+                .max_in_flight_bytes,
+            128 << 20
+        );
+    }
+
+    #[test]
+    fn a_request_limit_beyond_what_a_frame_can_say_is_rejected() {
+        let error = config(&[
+            "--max-request-bytes",
+            "2GiB",
+            "--max-in-flight-bytes",
+            "8GiB",
+        ])
+        .unwrap_err();
+
+        assert_eq!(
+            error,
+            ConfigError::TooLarge {
+                flag: "--max-request-bytes",
+                bytes: 1 << 31,
+                max_bytes: (1 << 31) - 1
+            }
+        );
+    }
+
+    #[test]
+    fn sizes_are_read_with_and_without_units() {
+        let bytes = |text| parse_bytes(text).map(NonZeroUsize::get);
+
+        assert_eq!(bytes("1000"), Ok(1000));
+        assert_eq!(bytes("7B"), Ok(7));
+        assert_eq!(bytes("2 kib"), Ok(2048));
+        assert_eq!(bytes("3MiB"), Ok(3 << 20));
+        assert_eq!(bytes("1GiB"), Ok(1 << 30));
+        assert_eq!(
+            bytes("MiB"),
+            Err("expected a number of bytes, such as 64MiB".to_owned())
+        );
+        assert_eq!(
+            bytes("5MB"),
+            Err("unknown unit \"MB\", use B, KiB, MiB or GiB".to_owned())
+        );
+        assert_eq!(bytes("99999999999GiB"), Err("is too large".to_owned()));
+    }
+}

@@ -1,0 +1,281 @@
+//! Why an export request is refused, and the one table that says what the sender is told.
+//!
+//! OTLP senders drop telemetry on most codes and retry on a few, so the choice of code decides
+//! whether data is lost: what a later attempt can cure is always UNAVAILABLE / 503, and what it
+//! cannot cure never is.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+use model::otlp::DecodeError;
+use storage::AppendError;
+use tonic::Code;
+
+use crate::metrics::Outcome;
+
+/// Whatever a connection may fail with.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The paths of the HTTP receiver, named in answers to requests for other paths.
+pub(crate) const KNOWN_PATHS: &str = "/v1/traces, /v1/logs and /v1/metrics";
+
+// Long enough to let a burst drain, short enough that a sender's queue does not fill meanwhile.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+// gRPC carries the message in a header, and clients limit their headers to some kilobytes.
+const MESSAGE_BYTES_MAX: usize = 1024;
+
+/// Why an export request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// No such path or gRPC method.
+    #[error("nothing is received at {path}; this receiver knows {known}")]
+    UnknownPath { path: String, known: &'static str },
+    /// A known path was asked with another method than POST.
+    #[error("{method} is not supported here; telemetry is sent with POST")]
+    MethodNotAllowed { method: http::Method },
+    /// The body is of a type the receiver does not read.
+    #[error("content type {content_type:?} is not supported; {expected}")]
+    UnsupportedMediaType {
+        content_type: String,
+        expected: String,
+    },
+    /// The body is compressed in a way the receiver does not know.
+    #[error("content encoding {coding:?} is not supported; use gzip, zstd or none")]
+    UnsupportedCoding { coding: String },
+    /// The request is over the size limit, as sent or decompressed.
+    #[error("the request is over the limit of {limit_bytes} bytes (as sent or decompressed)")]
+    TooLarge { limit_bytes: usize },
+    /// The requests in memory leave no room for this one.
+    #[error("too many export requests at once, over {limit_bytes} bytes in all; try again")]
+    Overloaded { limit_bytes: usize },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive within {seconds} s")]
+    BodyTimeout { seconds: u64 },
+    /// The connection failed within the body.
+    #[error("the body could not be read")]
+    BodyBroken { source: BoxError },
+    /// The gRPC framing of the message is wrong.
+    #[error("bad gRPC message: {reason}")]
+    BadFrame { reason: &'static str },
+    /// The body cannot be decompressed.
+    #[error("the body is not valid {coding}")]
+    Corrupt {
+        coding: &'static str,
+        source: io::Error,
+    },
+    /// The payload is not a valid export request.
+    #[error("the payload is not a valid export request")]
+    BadPayload { source: DecodeError },
+    /// Storage did not take the records.
+    #[error("the records could not be stored")]
+    NotStored { source: AppendError },
+    /// Storage did not confirm the records in time.
+    #[error("the records were not durable within {seconds} s; try again")]
+    AppendTimeout { seconds: u64 },
+    /// A fault of this server; its log has the reason under this number.
+    #[error("internal error {error_id}; this server's log has the reason")]
+    Internal { error_id: u64 },
+}
+
+/// What the sender is told: one row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) grpc: Code,
+    pub(crate) http: StatusCode,
+    /// Set exactly when the sender may retry.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Answer {
+    /// No later attempt can succeed.
+    fn drop_it(grpc: Code, http: StatusCode, outcome: Outcome) -> Self {
+        Self {
+            grpc,
+            http,
+            retry_after: None,
+            outcome,
+        }
+    }
+
+    /// A later attempt can succeed.
+    fn try_again(outcome: Outcome) -> Self {
+        let (grpc, http) = (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE);
+        Self {
+            grpc,
+            http,
+            retry_after: Some(RETRY_AFTER),
+            outcome,
+        }
+    }
+}
+
+impl Refusal {
+    /// The row of the table for this refusal.
+    pub(crate) fn answer(&self) -> Answer {
+        match self {
+            Self::UnknownPath { .. } => Answer::drop_it(
+                Code::Unimplemented,
+                StatusCode::NOT_FOUND,
+                Outcome::Unsupported,
+            ),
+            Self::MethodNotAllowed { .. } => {
+                let http = StatusCode::METHOD_NOT_ALLOWED;
+                Answer::drop_it(Code::InvalidArgument, http, Outcome::Unsupported)
+            }
+            Self::UnsupportedMediaType { .. } => {
+                let http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                Answer::drop_it(Code::InvalidArgument, http, Outcome::Unsupported)
+            }
+            Self::UnsupportedCoding { .. } => {
+                let http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                Answer::drop_it(Code::Unimplemented, http, Outcome::Unsupported)
+            }
+            Self::TooLarge { .. }
+            | Self::BadPayload {
+                source: DecodeError::TooLarge,
+            } => {
+                let http = StatusCode::PAYLOAD_TOO_LARGE;
+                Answer::drop_it(Code::ResourceExhausted, http, Outcome::TooLarge)
+            }
+            Self::BadFrame { .. } | Self::Corrupt { .. } | Self::BadPayload { .. } => {
+                Answer::drop_it(
+                    Code::InvalidArgument,
+                    StatusCode::BAD_REQUEST,
+                    Outcome::Invalid,
+                )
+            }
+            Self::Overloaded { .. } => Answer::try_again(Outcome::Overloaded),
+            // A stalled or cut body is the network's doing, and 408 would make the sender drop it.
+            Self::BodyTimeout { .. } | Self::BodyBroken { .. } => {
+                Answer::try_again(Outcome::Interrupted)
+            }
+            // Also when storage cannot recover by itself: a restart cures it, and the sender can
+            // hold its telemetry until then, where INTERNAL would make it drop every batch.
+            Self::NotStored { .. } | Self::AppendTimeout { .. } => {
+                Answer::try_again(Outcome::NotStored)
+            }
+            Self::Internal { .. } => Answer::drop_it(
+                Code::Internal,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Outcome::Failed,
+            ),
+        }
+    }
+
+    /// The text for the sender: this error and its causes, at most `MESSAGE_BYTES_MAX` long.
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        shorten(&mut message);
+        message
+    }
+
+    /// The google.rpc.Status of this refusal.
+    pub(crate) fn status(&self) -> model::otlp::Status {
+        let answer = self.answer();
+        let message = self.message();
+        let field_violations = match self {
+            Self::BadPayload {
+                source: DecodeError::Field { path, problem },
+            } => {
+                vec![(path.clone(), (*problem).to_owned())]
+            }
+            _ if answer.outcome == Outcome::Invalid => vec![("body".to_owned(), message.clone())],
+            _ => Vec::new(),
+        };
+        let (code, retry_after) = (answer.grpc as i32, answer.retry_after);
+        model::otlp::Status {
+            code,
+            message,
+            retry_after,
+            field_violations,
+        }
+    }
+}
+
+/// Cuts a text for the sender to at most `MESSAGE_BYTES_MAX`, as it may quote what was sent.
+pub(crate) fn shorten(message: &mut String) {
+    let end = (0..=MESSAGE_BYTES_MAX.min(message.len()))
+        .rev()
+        .find(|&index| message.is_char_boundary(index))
+        .unwrap_or(0);
+    message.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // HTTP and gRPC codes that OTLP senders retry; RESOURCE_EXHAUSTED only with RetryInfo.
+    const HTTP_RETRYABLE: [u16; 4] = [429, 502, 503, 504];
+
+    fn refusals() -> Vec<Refusal> {
+        vec![
+            Refusal::UnknownPath {
+                path: "/x".to_owned(),
+                known: KNOWN_PATHS,
+            },
+            Refusal::MethodNotAllowed {
+                method: http::Method::PUT,
+            },
+            Refusal::UnsupportedMediaType {
+                content_type: String::new(),
+                expected: String::new(),
+            },
+            Refusal::UnsupportedCoding {
+                coding: "br".to_owned(),
+            },
+            Refusal::TooLarge { limit_bytes: 1 },
+            Refusal::Overloaded { limit_bytes: 1 },
+            Refusal::BodyTimeout { seconds: 1 },
+            Refusal::BodyBroken {
+                source: "reset".into(),
+            },
+            Refusal::BadFrame { reason: "cut" },
+            Refusal::Corrupt {
+                coding: "gzip",
+                source: io::Error::other("bad header"),
+            },
+            Refusal::AppendTimeout { seconds: 1 },
+            Refusal::Internal { error_id: 7 },
+        ]
+    }
+
+    #[test]
+    fn retry_is_offered_exactly_with_codes_that_senders_retry() {
+        for refusal in refusals() {
+            let answer = refusal.answer();
+            let offers_retry = answer.retry_after.is_some();
+            assert_eq!(
+                HTTP_RETRYABLE.contains(&answer.http.as_u16()),
+                offers_retry,
+                "{refusal}"
+            );
+            assert_eq!(answer.grpc == Code::Unavailable, offers_retry, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn message_holds_the_causes_and_stays_short() {
+        let corrupt = Refusal::Corrupt {
+            coding: "gzip",
+            source: io::Error::other("bad header"),
+        };
+        assert_eq!(corrupt.message(), "the body is not valid gzip: bad header");
+
+        let long = Refusal::UnknownPath {
+            path: "é".repeat(2000),
+            known: KNOWN_PATHS,
+        };
+        assert_eq!(long.message().len(), MESSAGE_BYTES_MAX - 1);
+    }
+}

@@ -1,0 +1,195 @@
+//! From a received body to an acknowledgement: decompress, decode, append, and only then say yes.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::Signal;
+use model::otlp::{Accepted, Encoding, Rejected, count_metric_points, decode};
+use storage::{Append, Storage};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::admission::Ticket;
+use crate::error::{Refusal, shorten};
+use crate::metrics::{CollectorMetrics, RecordCounts};
+use crate::receiver::decode::{Compression, decompress};
+use crate::receiver::{Service, Transport};
+
+// Below this a body decodes in less time than a hand-over to another thread takes.
+const INLINE_DECODE_BYTES_MAX: usize = 16 * 1024;
+
+// A group commit takes milliseconds. After this long the sender has given up (10 s by default).
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+const METRICS_NOT_STORED: &str = "spandrel stores traces and logs; metrics are not stored";
+
+/// Takes received bodies to storage.
+pub(crate) struct Ingest {
+    storage: Storage,
+    // As many decoders as processors: more would only hold more memory at once.
+    decoders: Semaphore,
+    metrics: Arc<CollectorMetrics>,
+    max_request_bytes: usize,
+}
+
+/// A body as it came, and the ticket for its bytes.
+pub(crate) struct Received {
+    pub(crate) service: Service,
+    pub(crate) transport: Transport,
+    pub(crate) encoding: Encoding,
+    pub(crate) compression: Compression,
+    pub(crate) body: Bytes,
+    pub(crate) ticket: Ticket,
+}
+
+enum Decoded {
+    Records(Signal, Accepted),
+    MetricPoints(u64),
+}
+
+impl Ingest {
+    /// Ingests into `storage`, with bodies of up to `max_request_bytes` after decompression.
+    pub(crate) fn new(
+        storage: Storage,
+        metrics: Arc<CollectorMetrics>,
+        max_request_bytes: usize,
+    ) -> Self {
+        let decoders = Semaphore::new(available_parallelism().map_or(1, NonZeroUsize::get));
+        Self {
+            storage,
+            decoders,
+            metrics,
+            max_request_bytes,
+        }
+    }
+
+    /// A ticket for the body of one request.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.metrics.admission().ticket()
+    }
+
+    /// The counters of the receivers.
+    pub(crate) fn metrics(&self) -> &CollectorMetrics {
+        &self.metrics
+    }
+
+    /// Stores what can be accepted and returns what was rejected. Returning `Ok` is the
+    /// acknowledgement: the records are durable, and every later query sees them.
+    pub(crate) async fn export(&self, received: Received) -> Result<Option<Rejected>, Refusal> {
+        let (service, transport) = (received.service, received.transport);
+        self.metrics
+            .count_received(service, transport, received.body.len());
+        let (decoded, ticket) = self.decode(received).await?;
+        let (accepted, mut rejected) = match decoded {
+            Decoded::Records(signal, accepted) => self.append(signal, accepted).await?,
+            Decoded::MetricPoints(count) => (0, self.reject_metrics(count)),
+        };
+        // Held until here: the bytes are in memory until storage has them on disk.
+        drop(ticket);
+        if let Some(rejected) = &mut rejected {
+            shorten(&mut rejected.reason);
+        }
+        let rejected_count = rejected.as_ref().map_or(0, |rejected| rejected.count);
+        let records = RecordCounts {
+            accepted,
+            rejected: rejected_count,
+        };
+        self.metrics.count_records(service, transport, records);
+        Ok(rejected)
+    }
+
+    async fn decode(&self, received: Received) -> Result<(Decoded, Ticket), Refusal> {
+        let limit_bytes = self.max_request_bytes;
+        let is_small = received.body.len() <= INLINE_DECODE_BYTES_MAX;
+        if is_small && received.compression == Compression::Identity {
+            return decode_received(received, limit_bytes);
+        }
+        let _decoder = self
+            .decoders
+            .acquire()
+            .await
+            .map_err(|_closed| self.internal("closed"))?;
+        match spawn_blocking(move || decode_received(received, limit_bytes)).await {
+            Ok(decoded) => decoded,
+            Err(error) => Err(self.internal(error)),
+        }
+    }
+
+    async fn append(
+        &self,
+        signal: Signal,
+        accepted: Accepted,
+    ) -> Result<(u64, Option<Rejected>), Refusal> {
+        let Accepted {
+            payload,
+            batch,
+            rejected,
+        } = accepted;
+        let count = batch.num_rows() as u64;
+        if count == 0 {
+            return Ok((0, rejected));
+        }
+        let append = self.storage.append(Append {
+            signal,
+            payload,
+            batch,
+        });
+        match timeout(APPEND_TIMEOUT, append).await {
+            Ok(Ok(())) => Ok((count, rejected)),
+            Ok(Err(source)) => {
+                if !source.is_retryable() {
+                    tracing::error!(error = %source, %signal, "failed to store records");
+                }
+                Err(Refusal::NotStored { source })
+            }
+            Err(_elapsed) => Err(Refusal::AppendTimeout {
+                seconds: APPEND_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+
+    fn reject_metrics(&self, count: u64) -> Option<Rejected> {
+        if self.metrics.is_first_metrics_request() {
+            tracing::warn!(
+                "a sender exports metrics; {METRICS_NOT_STORED}, and all points are rejected in the \
+                 answer (told once; OTEL_METRICS_EXPORTER=none stops it at the sender)"
+            );
+        }
+        (count > 0).then(|| Rejected {
+            count,
+            reason: METRICS_NOT_STORED.to_owned(),
+        })
+    }
+
+    fn internal(&self, error: impl std::fmt::Display) -> Refusal {
+        let error_id = self.metrics.next_error_id();
+        tracing::error!(error_id, %error, "failed to decode an export request");
+        Refusal::Internal { error_id }
+    }
+}
+
+fn decode_received(received: Received, limit_bytes: usize) -> Result<(Decoded, Ticket), Refusal> {
+    let Received {
+        service,
+        encoding,
+        compression,
+        body,
+        mut ticket,
+        ..
+    } = received;
+    let body = decompress(compression, body, limit_bytes, &mut ticket)?;
+    let decoded = match service.signal() {
+        Some(signal) => {
+            decode(signal, encoding, body).map(|accepted| Decoded::Records(signal, accepted))
+        }
+        None => count_metric_points(encoding, &body).map(Decoded::MetricPoints),
+    };
+    match decoded {
+        Ok(decoded) => Ok((decoded, ticket)),
+        Err(source) => Err(Refusal::BadPayload { source }),
+    }
+}

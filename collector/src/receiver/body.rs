@@ -1,0 +1,231 @@
+//! Reads request bodies piece by piece: each piece is counted and admitted before it is kept.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use crate::admission::Ticket;
+use crate::error::{BoxError, Refusal};
+
+// How much of a refused body is read and dropped, and for how long. A sender over HTTP/1 that is
+// cut off while it writes sees a broken connection instead of the answer, and sends it all again.
+const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The bounds of one body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimits {
+    pub(crate) max_bytes: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// Reads the whole body. `inspect` sees what is there after each piece, and may refuse early.
+///
+/// The declared length only refuses early; the limits count what really arrives.
+pub(crate) async fn receive<B>(
+    body: &mut B,
+    limits: BodyLimits,
+    ticket: &mut Ticket,
+    inspect: impl Fn(&[u8]) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let declared_bytes = body.size_hint().lower();
+    if usize::try_from(declared_bytes).map_or(true, |bytes| bytes > limits.max_bytes) {
+        return Err(Refusal::TooLarge {
+            limit_bytes: limits.max_bytes,
+        });
+    }
+    ticket.check_room(declared_bytes)?;
+    match timeout(
+        limits.timeout,
+        read_all(body, limits.max_bytes, ticket, inspect),
+    )
+    .await
+    {
+        Ok(received) => received,
+        Err(_elapsed) => Err(Refusal::BodyTimeout {
+            seconds: limits.timeout.as_secs(),
+        }),
+    }
+}
+
+async fn read_all<B>(
+    body: &mut B,
+    max_bytes: usize,
+    ticket: &mut Ticket,
+    inspect: impl Fn(&[u8]) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let mut received = Received::Nothing;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refusal::BodyBroken {
+            source: error.into(),
+        })?;
+        let Ok(piece) = frame.into_data() else {
+            continue; // Trailers; no OTLP client sends any that matter.
+        };
+        if piece.len() > max_bytes - received.len() {
+            return Err(Refusal::TooLarge {
+                limit_bytes: max_bytes,
+            });
+        }
+        ticket.grow(piece.len())?;
+        received.push(piece);
+        inspect(received.as_slice())?;
+    }
+    Ok(received.into_bytes())
+}
+
+/// Reads and drops the rest of a refused body, within bounds, so that the sender gets its answer.
+pub(crate) async fn discard<B>(body: &mut B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let drop_rest = async {
+        let mut dropped_bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            dropped_bytes += frame.data_ref().map_or(0, Bytes::len);
+            if dropped_bytes > DISCARD_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    if timeout(DISCARD_TIME_MAX, drop_rest).await.is_err() {
+        tracing::debug!("sender of a refused request is too slow, connection will be closed");
+    }
+}
+
+// Most requests arrive in one piece, which is then used as it is, without a copy.
+enum Received {
+    Nothing,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Received {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::One(piece) => piece,
+            Self::Many(pieces) => pieces,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::One(piece),
+            Self::One(first) => {
+                let mut pieces = BytesMut::with_capacity(first.len() + piece.len());
+                pieces.extend_from_slice(&first);
+                pieces.extend_from_slice(&piece);
+                Self::Many(pieces)
+            }
+            Self::Many(mut pieces) => {
+                pieces.extend_from_slice(&piece);
+                Self::Many(pieces)
+            }
+        };
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::One(piece) => piece,
+            Self::Many(pieces) => pieces.freeze(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+    use crate::admission::Admission;
+
+    const LIMITS: BodyLimits = BodyLimits {
+        max_bytes: 10,
+        timeout: Duration::from_secs(30),
+    };
+
+    fn pieces(pieces: &[&'static [u8]]) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        let frames: Vec<_> = pieces
+            .iter()
+            .map(|piece| Ok(Frame::data(Bytes::from_static(piece))))
+            .collect();
+        StreamBody::new(tokio_stream::iter(frames))
+    }
+
+    #[tokio::test]
+    async fn pieces_without_a_declared_length_are_joined_up_to_the_limit() {
+        let mut ticket = Admission::new(100).ticket();
+        let mut body = pieces(&[b"abc", b"", b"defg", b"hij"]);
+
+        let received = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
+            .await
+            .unwrap();
+
+        assert_eq!(received, b"abcdefghij".as_slice());
+    }
+
+    #[tokio::test]
+    async fn the_limit_holds_whatever_length_is_declared() {
+        let mut ticket = Admission::new(100).ticket();
+        let mut undeclared = pieces(&[b"abcdef", b"ghijk"]);
+        let mut declared = Full::new(Bytes::from_static(b"abcdefghijk"));
+
+        let refused = receive(&mut undeclared, LIMITS, &mut ticket, |_| Ok(()))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, Refusal::TooLarge { limit_bytes: 10 }));
+        let refused = receive(&mut declared, LIMITS, &mut ticket, |_| Ok(()))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, Refusal::TooLarge { limit_bytes: 10 }));
+        assert_eq!(
+            declared.size_hint().lower(),
+            11,
+            "the declared body was not read"
+        );
+    }
+
+    #[tokio::test]
+    async fn bytes_without_room_are_refused_and_not_kept() {
+        let admission = Admission::new(5);
+        let mut ticket = admission.ticket();
+        let mut body = pieces(&[b"abc", b"def"]);
+
+        let refused = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
+            .await
+            .unwrap_err();
+
+        assert!(matches!(refused, Refusal::Overloaded { limit_bytes: 5 }));
+        assert_eq!(admission.in_flight_bytes(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_given_up() {
+        let mut ticket = Admission::new(100).ticket();
+        let mut body = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
+
+        let refused = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
+            .await
+            .unwrap_err();
+
+        assert!(matches!(refused, Refusal::BodyTimeout { seconds: 30 }));
+    }
+}

@@ -1,0 +1,302 @@
+//! OTLP over gRPC: unary `Export` of the trace, logs and metrics services.
+//!
+//! Messages stay bytes here; only `model::otlp` knows what is in them. The framing is read by hand,
+//! because tonic's own buffers a message before it can be admitted, decompresses it on the thread
+//! that serves connections, and answers an oversized one with OUT_OF_RANGE, which OTLP senders
+//! retry for ever.
+
+#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use model::otlp::{Encoding, Rejected, encode_response, encode_status};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use crate::error::Refusal;
+use crate::ingest::{Ingest, Received};
+use crate::metrics::Outcome;
+use crate::receiver::body::{BodyLimits, discard, receive};
+use crate::receiver::decode::Compression;
+use crate::receiver::{Service, Transport, media};
+
+// One byte of flags and four of length before each message.
+const PREFIX_BYTES: usize = 5;
+
+const GRPC_ENCODING: &str = "grpc-encoding";
+const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity,gzip,zstd,deflate");
+
+/// Answers the requests of the gRPC port.
+pub(crate) struct GrpcReceiver {
+    ingest: Arc<Ingest>,
+    limits: BodyLimits,
+    http_address: SocketAddr,
+}
+
+impl GrpcReceiver {
+    /// A receiver for messages within `limits`; senders that do not speak gRPC are pointed to
+    /// `http_address`.
+    pub(crate) fn new(ingest: Arc<Ingest>, limits: BodyLimits, http_address: SocketAddr) -> Self {
+        Self {
+            ingest,
+            limits,
+            http_address,
+        }
+    }
+
+    /// Answers one request. gRPC requests always get HTTP 200 and a gRPC status.
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        if !media::is_grpc(request.headers()) {
+            return self.not_grpc(request).await;
+        }
+        let path = request.uri().path();
+        let Some(service) = Service::ALL.into_iter().find(|it| it.grpc_path() == path) else {
+            self.ingest.metrics().count_unknown_path(Transport::Grpc);
+            let known = "Export of the OTLP trace, logs and metrics services";
+            return refused(&Refusal::UnknownPath {
+                path: path.to_owned(),
+                known,
+            });
+        };
+        let exported = self.export(service, request).await;
+        let outcome = exported
+            .as_ref()
+            .map_or_else(|refusal| refusal.answer().outcome, |_| Outcome::Accepted);
+        self.ingest
+            .metrics()
+            .count_request(service, Transport::Grpc, outcome);
+        match exported {
+            Ok(rejected) => exported_response(service, rejected.as_ref()),
+            Err(refusal) => {
+                tracing::debug!(
+                    signal = service.label(), reason = %refusal.message(), "refused a gRPC export"
+                );
+                refused(&refusal)
+            }
+        }
+    }
+
+    async fn export(
+        &self,
+        service: Service,
+        request: Request<Incoming>,
+    ) -> Result<Option<Rejected>, Refusal> {
+        let compression = compression(request.headers())?;
+        let max_bytes = self.limits.max_bytes;
+        let limits = BodyLimits {
+            max_bytes: max_bytes + PREFIX_BYTES,
+            ..self.limits
+        };
+        let mut ticket = self.ingest.ticket();
+        let mut body = request.into_body();
+        let framed = receive(&mut body, limits, &mut ticket, |so_far| {
+            check_prefix(so_far, max_bytes)
+        });
+        let message = match framed.await {
+            Ok(framed) => unframe(framed)?,
+            Err(Refusal::TooLarge { .. }) => {
+                return Err(Refusal::TooLarge {
+                    limit_bytes: max_bytes,
+                });
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        let compression = match message.is_compressed {
+            true if compression == Compression::Identity => {
+                let reason = "the compressed flag is set, but grpc-encoding names no compression";
+                return Err(Refusal::BadFrame { reason });
+            }
+            true => compression,
+            false => Compression::Identity,
+        };
+        let (encoding, transport) = (Encoding::Protobuf, Transport::Grpc);
+        let body = message.body;
+        let received = Received {
+            service,
+            transport,
+            encoding,
+            compression,
+            body,
+            ticket,
+        };
+        self.ingest.export(received).await
+    }
+
+    async fn not_grpc(&self, request: Request<Incoming>) -> Response<Body> {
+        self.ingest.metrics().count_unknown_path(Transport::Grpc);
+        let content_type = media::content_type(request.headers());
+        let http = self.http_address;
+        let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
+        let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
+        let status = Refusal::UnsupportedMediaType {
+            content_type,
+            expected,
+        }
+        .status();
+        discard(&mut request.into_body()).await;
+        let mut response = Response::new(Body::new(Full::new(Bytes::from(encode_status(
+            encoding, &status,
+        )))));
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let content_type = HeaderValue::from_static(media::name(encoding));
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response
+    }
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+    let name = headers
+        .get(GRPC_ENCODING)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Compression::from_name(name.as_deref())
+}
+
+struct Message {
+    is_compressed: bool,
+    body: Bytes,
+}
+
+/// Refuses a message by the length it declares, before the rest of it is read.
+fn check_prefix(framed: &[u8], max_bytes: usize) -> Result<(), Refusal> {
+    let Some(&[_, ref length @ ..]) = framed.first_chunk::<PREFIX_BYTES>() else {
+        return Ok(());
+    };
+    match usize::try_from(u32::from_be_bytes(*length)) {
+        Ok(length) if length <= max_bytes => Ok(()),
+        _ => Err(Refusal::TooLarge {
+            limit_bytes: max_bytes,
+        }),
+    }
+}
+
+/// The one message of a unary request.
+fn unframe(framed: Bytes) -> Result<Message, Refusal> {
+    let Some(&[flag, ref length @ ..]) = framed.first_chunk::<PREFIX_BYTES>() else {
+        return Err(Refusal::BadFrame {
+            reason: "the message is missing",
+        });
+    };
+    let body = framed.slice(PREFIX_BYTES..);
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if body.len() < length {
+        return Err(Refusal::BadFrame {
+            reason: "the message is cut short",
+        });
+    }
+    if body.len() > length {
+        return Err(Refusal::BadFrame {
+            reason: "a unary request has more than one message",
+        });
+    }
+    match flag {
+        0 => Ok(Message {
+            is_compressed: false,
+            body,
+        }),
+        1 => Ok(Message {
+            is_compressed: true,
+            body,
+        }),
+        _ => Err(Refusal::BadFrame {
+            reason: "the compressed flag is neither 0 nor 1",
+        }),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let status = refusal.status();
+    let details = encode_status(Encoding::Protobuf, &status);
+    let code = refusal.answer().grpc;
+    let mut response: Response<Body> =
+        Status::with_details(code, status.message, Bytes::from(details)).into_http();
+    if matches!(refusal, Refusal::UnsupportedCoding { .. }) {
+        response
+            .headers_mut()
+            .insert(GRPC_ACCEPT_ENCODING, ACCEPTED_ENCODINGS);
+    }
+    response
+}
+
+/// A success: one message, never compressed (it has at most some hundred bytes), and the trailers.
+fn exported_response(service: Service, rejected: Option<&Rejected>) -> Response<Body> {
+    let message = encode_response(service.response_kind(), Encoding::Protobuf, rejected);
+    let Ok(length) = u32::try_from(message.len()) else {
+        return Status::new(Code::Internal, "the answer is too long").into_http();
+    };
+    let mut framed = BytesMut::with_capacity(PREFIX_BYTES + message.len());
+    framed.put_u8(0);
+    framed.put_u32(length);
+    framed.put_slice(&message);
+    let trailers = [(Status::GRPC_STATUS, HeaderValue::from_static("0"))];
+    let trailers: HeaderMap = trailers.into_iter().collect();
+    let body = Full::new(framed.freeze())
+        .with_trailers(std::future::ready(Some(Ok::<_, Infallible>(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(bytes: &[u8]) -> Result<Message, String> {
+        unframe(Bytes::copy_from_slice(bytes)).map_err(|refusal| refusal.message())
+    }
+
+    #[test]
+    fn a_unary_request_is_one_whole_message() {
+        let plain = framed(b"\x00\x00\x00\x00\x03abc").unwrap();
+        assert!(!plain.is_compressed);
+        assert_eq!(plain.body, b"abc".as_slice());
+
+        let compressed = framed(b"\x01\x00\x00\x00\x01z").unwrap();
+        assert!(compressed.is_compressed);
+        assert_eq!(compressed.body, b"z".as_slice());
+    }
+
+    #[test]
+    fn bad_frames_are_told_apart() {
+        let reason = |bytes| framed(bytes).err().unwrap();
+
+        assert_eq!(reason(b""), "bad gRPC message: the message is missing");
+        assert_eq!(
+            reason(b"\x00\x00\x00\x00"),
+            "bad gRPC message: the message is missing"
+        );
+        assert_eq!(
+            reason(b"\x00\x00\x00\x00\x04abc"),
+            "bad gRPC message: the message is cut short"
+        );
+        assert_eq!(
+            reason(b"\x00\x00\x00\x00\x01ab"),
+            "bad gRPC message: a unary request has more than one message"
+        );
+        assert_eq!(
+            reason(b"\x02\x00\x00\x00\x01a"),
+            "bad gRPC message: the compressed flag is neither 0 nor 1"
+        );
+    }
+
+    #[test]
+    fn a_message_is_refused_by_its_declared_length() {
+        assert!(
+            check_prefix(b"\x00\x00\x00\x01", 255).is_ok(),
+            "not all of the length is there"
+        );
+        assert!(check_prefix(b"\x00\x00\x00\x00\xff", 255).is_ok());
+        let refused = check_prefix(b"\x00\x00\x00\x01\x00", 255).unwrap_err();
+        assert!(matches!(refused, Refusal::TooLarge { limit_bytes: 255 }));
+        assert!(check_prefix(b"\x00\xff\xff\xff\xff", 255).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! OTLP over HTTP: POST of protobuf or JSON to a path for each signal.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use model::otlp::{Encoding, Rejected, encode_response, encode_status};
+
+use crate::error::{KNOWN_PATHS, Refusal};
+use crate::ingest::{Ingest, Received};
+use crate::metrics::Outcome;
+use crate::receiver::body::{BodyLimits, discard, receive};
+use crate::receiver::decode::Compression;
+use crate::receiver::{Service, Transport, media};
+
+const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, zstd, deflate");
+
+/// Answers the requests of the HTTP port.
+pub(crate) struct HttpReceiver {
+    ingest: Arc<Ingest>,
+    limits: BodyLimits,
+    grpc_address: SocketAddr,
+}
+
+impl HttpReceiver {
+    /// A receiver for bodies within `limits`; people who open it in a browser are also told of
+    /// `grpc_address`.
+    pub(crate) fn new(ingest: Arc<Ingest>, limits: BodyLimits, grpc_address: SocketAddr) -> Self {
+        Self {
+            ingest,
+            limits,
+            grpc_address,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if path == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
+            return self.help();
+        }
+        let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
+        let Some(service) = Service::ALL.into_iter().find(|it| it.http_path() == path) else {
+            self.ingest.metrics().count_unknown_path(Transport::Http);
+            let refusal = Refusal::UnknownPath {
+                path: path.to_owned(),
+                known: KNOWN_PATHS,
+            };
+            discard_rest(request).await;
+            return refused(encoding, &refusal);
+        };
+        let mut request = request;
+        let exported = self.export(service, &mut request).await;
+        let outcome = exported
+            .as_ref()
+            .map_or_else(|refusal| refusal.answer().outcome, |_| Outcome::Accepted);
+        self.ingest
+            .metrics()
+            .count_request(service, Transport::Http, outcome);
+        match exported {
+            Ok(rejected) => {
+                let body = encode_response(service.response_kind(), encoding, rejected.as_ref());
+                respond(StatusCode::OK, media::name(encoding), body)
+            }
+            Err(refusal) => {
+                tracing::debug!(
+                    signal = service.label(), reason = %refusal.message(), "refused an HTTP export"
+                );
+                discard_rest(request).await;
+                refused(encoding, &refusal)
+            }
+        }
+    }
+
+    async fn export(
+        &self,
+        service: Service,
+        request: &mut Request<Incoming>,
+    ) -> Result<Option<Rejected>, Refusal> {
+        if request.method() != Method::POST {
+            return Err(Refusal::MethodNotAllowed {
+                method: request.method().clone(),
+            });
+        }
+        let encoding = media::encoding(request.headers())?;
+        let compression = compression(request.headers())?;
+        let mut ticket = self.ingest.ticket();
+        let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
+        let transport = Transport::Http;
+        let received = Received {
+            service,
+            transport,
+            encoding,
+            compression,
+            body,
+            ticket,
+        };
+        self.ingest.export(received).await
+    }
+
+    fn help(&self) -> Response<Full<Bytes>> {
+        let text = format!(
+            "This is Spandrel's OTLP/HTTP receiver.\n\
+             \n\
+             Send telemetry with POST, as {} or {}, plain or compressed by gzip or zstd:\n\
+             \n\
+             \x20 /v1/traces    spans\n\
+             \x20 /v1/logs      log records\n\
+             \x20 /v1/metrics   answered, but metrics are not stored\n\
+             \n\
+             An OpenTelemetry SDK needs the base address only, as OTEL_EXPORTER_OTLP_ENDPOINT.\n\
+             OTLP/gRPC is received at {}.\n",
+            media::PROTOBUF,
+            media::JSON,
+            self.grpc_address,
+        );
+        respond(
+            StatusCode::OK,
+            "text/plain; charset=utf-8",
+            text.into_bytes(),
+        )
+    }
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let coding = codings
+        .next()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    if codings.next().is_some() {
+        return Err(Refusal::UnsupportedCoding {
+            coding: "more than one".to_owned(),
+        });
+    }
+    Compression::from_name(coding.as_deref())
+}
+
+/// Lets a sender over HTTP/1 finish writing, so that it reads the answer. HTTP/2 can answer early,
+/// and a sender that waits for leave to send (100-continue) has not begun.
+async fn discard_rest(request: Request<Incoming>) {
+    let has_asked_first = request.headers().contains_key(EXPECT);
+    if request.version() < Version::HTTP_2 && !has_asked_first {
+        discard(&mut request.into_body()).await;
+    }
+}
+
+fn refused(encoding: Encoding, refusal: &Refusal) -> Response<Full<Bytes>> {
+    let answer = refusal.answer();
+    let body = encode_status(encoding, &refusal.status());
+    let mut response = respond(answer.http, media::name(encoding), body);
+    let headers = response.headers_mut();
+    if let Some(delay) = answer.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+    }
+    match refusal {
+        Refusal::MethodNotAllowed { .. } => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        Refusal::UnsupportedCoding { .. } => {
+            headers.insert(ACCEPT_ENCODING, ACCEPTED_ENCODINGS);
+        }
+        _ => {}
+    }
+    response
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

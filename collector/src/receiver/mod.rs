@@ -1,0 +1,83 @@
+//! The OTLP receivers: what the gRPC and the HTTP side share.
+
+pub(crate) mod body;
+pub(crate) mod decode;
+pub(crate) mod grpc;
+pub(crate) mod http;
+pub(crate) mod media;
+
+use model::Signal;
+use model::otlp::ResponseKind;
+
+/// The OTLP services, each with its own request and response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 3] = [Self::Traces, Self::Logs, Self::Metrics];
+
+    /// The stored signal this service feeds; `None` for metrics, which are not stored.
+    pub(crate) fn signal(self) -> Option<Signal> {
+        match self {
+            Self::Traces => Some(Signal::Traces),
+            Self::Logs => Some(Signal::Logs),
+            Self::Metrics => None,
+        }
+    }
+
+    pub(crate) fn response_kind(self) -> ResponseKind {
+        match self {
+            Self::Traces => ResponseKind::Traces,
+            Self::Logs => ResponseKind::Logs,
+            Self::Metrics => ResponseKind::Metrics,
+        }
+    }
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// The full name of the gRPC method.
+    pub(crate) fn grpc_path(self) -> &'static str {
+        match self {
+            Self::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            Self::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        }
+    }
+
+    /// The path on the HTTP port.
+    pub(crate) fn http_path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Logs => "/v1/logs",
+            Self::Metrics => "/v1/metrics",
+        }
+    }
+}
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Grpc,
+    Http,
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 2] = [Self::Grpc, Self::Http];
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Serves connections: accepts a bounded number, limits how long heads may take, and on shutdown
+//! lets requests in flight finish.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::error::BoxError;
+
+// Requests in flight need a group commit, not more; what takes longer is a sender that hangs.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+// What is left then is cut off, which takes no time unless something is wrong.
+const CUT_OFF_TIME_MAX: Duration = Duration::from_secs(1);
+// After a failed accept, which mostly means that file descriptors ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+// Enough for a Collector that exports from many queues over one connection.
+const HTTP2_STREAMS_MAX: u32 = 256;
+// Per stream and per connection: how much a sender may have on the way before it is read.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const HTTP2_HEADERS_BYTES_MAX: u32 = 64 * 1024;
+// An HTTP/2 peer that does not answer pings is gone, whatever TCP believes.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The bounds of one server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServerLimits {
+    pub(crate) max_connections: usize,
+    pub(crate) header_timeout: Duration,
+}
+
+/// Serves HTTP/1 and HTTP/2 until `shutdown`, then finishes requests in flight, for a bounded time.
+pub(crate) async fn serve<S, B>(
+    listener: TcpListener,
+    service: S,
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let tasks = TaskTracker::new();
+    let cut_off = CancellationToken::new();
+    let builder = Arc::new(builder(limits.header_timeout, tasks.clone()));
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let accept = async {
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                break;
+            };
+            let stream = accept(&listener).await;
+            let connection = Connection {
+                builder: Arc::clone(&builder),
+                header_timeout: limits.header_timeout,
+                shutdown: shutdown.clone(),
+                cut_off: cut_off.clone(),
+            };
+            let service = service.clone();
+            tasks.spawn(async move {
+                connection.serve(stream, service).await;
+                drop(slot);
+            });
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = shutdown.cancelled() => {}
+    }
+    drop(listener);
+    tasks.close();
+    if timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
+        tracing::warn!(
+            tasks = tasks.len(),
+            "cut off requests that did not finish in time"
+        );
+        cut_off.cancel();
+        if timeout(CUT_OFF_TIME_MAX, tasks.wait()).await.is_err() {
+            tracing::warn!(
+                tasks = tasks.len(),
+                "requests are still running after the cut-off"
+            );
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _peer)) => {
+                // Answers are tiny and must not wait for more to send.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "failed to set TCP_NODELAY");
+                }
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn builder(header_timeout: Duration, tasks: TaskTracker) -> Builder<TrackedExecutor> {
+    let mut builder = Builder::new(TrackedExecutor(tasks));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_header_list_size(HTTP2_HEADERS_BYTES_MAX)
+        .keep_alive_interval(HTTP2_PING_INTERVAL)
+        .keep_alive_timeout(HTTP2_PING_TIMEOUT);
+    builder
+}
+
+/// Runs the tasks of HTTP/2 streams where shutdown can wait for them.
+#[derive(Debug, Clone)]
+struct TrackedExecutor(TaskTracker);
+
+impl<F> Executor<F> for TrackedExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}
+
+struct Connection {
+    builder: Arc<Builder<TrackedExecutor>>,
+    header_timeout: Duration,
+    shutdown: CancellationToken,
+    cut_off: CancellationToken,
+}
+
+impl Connection {
+    async fn serve<S, B>(self, stream: TcpStream, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Send + Sync + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let has_begun = CancellationToken::new();
+        let begin = has_begun.clone();
+        let service = service_fn(move |request| {
+            begin.cancel();
+            service.call(request)
+        });
+        // The timer for heads starts when the version of HTTP is known, which a silent peer never
+        // lets happen.
+        let mut silence = pin!(async {
+            if timeout(self.header_timeout, has_begun.cancelled())
+                .await
+                .is_ok()
+            {
+                pending::<()>().await;
+            }
+        });
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
+        let mut is_draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection ended with an error");
+                    }
+                    return;
+                }
+                () = self.shutdown.cancelled(), if !is_draining => {
+                    connection.as_mut().graceful_shutdown();
+                    is_draining = true;
+                }
+                () = &mut silence => return,
+                () = self.cut_off.cancelled() => return,
+            }
+        }
+    }
+}

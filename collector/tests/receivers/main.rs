@@ -1,0 +1,17 @@
+//! The receivers over real sockets, with a real storage behind them: the rules of OTLP as promises.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test support panics with the full picture"
+)]
+#![expect(clippy::panic, reason = "test support panics with the full picture")]
+#![expect(
+    clippy::expect_used,
+    reason = "test support panics with the full picture"
+)]
+
+mod browser;
+mod connections;
+mod grpc;
+mod http;
+mod limits;
+mod support;

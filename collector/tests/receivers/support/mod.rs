@@ -1,0 +1,161 @@
+//! Starts receivers on free ports with a storage in a temporary directory.
+
+mod client;
+mod payload;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners, RunError};
+use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
+use storage::{Columns, Storage, StorageConfig};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use client::{Answer, Client, frame};
+pub(crate) use payload::{RpcStatus, TRACE_ID, gzip, logs_json, spans_json, spans_protobuf};
+
+/// How long anything in these tests may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+const NOW: UnixNanos = UnixNanos(1_790_000_000_000_000_000);
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: CollectorArgs,
+}
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> UnixNanos {
+        NOW
+    }
+}
+
+/// Receivers under test.
+pub(crate) struct Receivers {
+    pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+    metrics: Arc<CollectorMetrics>,
+    storage: Storage,
+    shutdown: CancellationToken,
+    running: JoinSet<Result<(), RunError>>,
+    _data_dir: TempDir,
+}
+
+impl Receivers {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(flags: &[&str]) -> Self {
+        let cli = Cli::parse_from(["receivers"].iter().chain(flags));
+        let config = CollectorConfig::try_from(cli.args).unwrap();
+        let data_dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(StorageConfig::in_dir(data_dir.path()), Arc::new(FixedClock));
+        let storage = storage.unwrap();
+        let otlp_grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let otlp_http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let grpc = otlp_grpc.local_addr().unwrap();
+        let http = otlp_http.local_addr().unwrap();
+        let metrics = Arc::new(CollectorMetrics::new(&config));
+        let shutdown = CancellationToken::new();
+        let mut running = JoinSet::new();
+        running.spawn(collector::run(
+            config,
+            Listeners {
+                otlp_grpc,
+                otlp_http,
+            },
+            storage.clone(),
+            Arc::clone(&metrics),
+            shutdown.clone(),
+        ));
+        Self {
+            grpc,
+            http,
+            metrics,
+            storage,
+            shutdown,
+            running,
+            _data_dir: data_dir,
+        }
+    }
+
+    /// Begins the shutdown and returns without waiting for its end.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Waits until the receivers have ended.
+    pub(crate) async fn ended(&mut self) {
+        let ended = timeout(PATIENCE, self.running.join_next())
+            .await
+            .expect("did not shut down");
+        ended.unwrap().unwrap().unwrap();
+    }
+
+    /// The names of all spans that are visible now, sorted.
+    pub(crate) fn span_names(&self) -> Vec<String> {
+        let snapshot = self.storage.snapshot();
+        let mut names = Vec::new();
+        for source in snapshot.sources(Signal::Traces) {
+            let rows: Vec<u32> = (0..source.row_count()).collect();
+            let batch = source.read(&rows, Columns::All).unwrap();
+            let reader = SpanReader::new(&batch).unwrap();
+            names.extend((0..rows.len()).map(|row| reader.keys().name(row).to_owned()));
+        }
+        names.sort();
+        names
+    }
+
+    /// Body and trace id of all log records that are visible now, sorted.
+    pub(crate) fn log_records(&self) -> Vec<(String, Option<String>)> {
+        let snapshot = self.storage.snapshot();
+        let mut records = Vec::new();
+        for source in snapshot.sources(Signal::Logs) {
+            let rows: Vec<u32> = (0..source.row_count()).collect();
+            let batch = source.read(&rows, Columns::All).unwrap();
+            let reader = LogReader::new(&batch).unwrap();
+            records.extend((0..rows.len()).map(|row| {
+                let trace_id = reader.trace_id(row).map(|id| id.to_string());
+                (reader.body_text(row).to_owned(), trace_id)
+            }));
+        }
+        records.sort();
+        records
+    }
+
+    /// The value of one counter, by the name and labels it is printed with.
+    pub(crate) fn counter(&self, name_and_labels: &str) -> u64 {
+        let mut text = String::new();
+        self.metrics.render_prometheus(&mut text);
+        let value = text.lines().find_map(|line| {
+            line.strip_prefix(name_and_labels)
+                .and_then(|rest| rest.strip_prefix(' '))
+        });
+        value
+            .unwrap_or_else(|| panic!("no {name_and_labels} in\n{text}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until that counter has this value.
+    pub(crate) async fn wait_for_counter(&self, name_and_labels: &str, value: u64) {
+        let reached = async {
+            while self.counter(name_and_labels) != value {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, reached)
+            .await
+            .unwrap_or_else(|_| panic!("{name_and_labels} is {}", self.counter(name_and_labels)));
+    }
+}

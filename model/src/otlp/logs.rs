@@ -17,7 +17,7 @@ use super::values::{
     from_resource, from_scope, push_attributes, to_any_value, to_key_values, to_resource, to_scope,
     with_text,
 };
-use super::{Accepted, DecodeError, Rejected, json};
+use super::{Accepted, DecodeError, Rejected, batch_of, json};
 use crate::attributes::ValueType;
 use crate::columns::{AttributesBuilder, DictionaryBuilder};
 use crate::log_record::LogRecord;
@@ -154,7 +154,7 @@ impl LogBatchBuilder {
             self.resources.finish(),
             self.scopes.finish(),
         ];
-        RecordBatch::try_new(log_schema(), columns).map_err(|_| DecodeError::TooLarge)
+        batch_of(log_schema(), columns)
     }
 }
 

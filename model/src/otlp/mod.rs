@@ -13,7 +13,8 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -150,6 +151,15 @@ pub fn encode_request(signal: Signal, batch: &RecordBatch) -> Result<Vec<u8>, Ba
             Ok(logs::request(&records?).encode_to_vec())
         }
     }
+}
+
+/// The batch of these columns, holding no more memory than its rows need: builders reserve room for a
+/// thousand rows, which would be most of what a small request keeps in the hot buffer.
+fn batch_of(schema: SchemaRef, mut columns: Vec<ArrayRef>) -> Result<RecordBatch, DecodeError> {
+    for column in &mut columns {
+        column.shrink_to_fit();
+    }
+    RecordBatch::try_new(schema, columns).map_err(|_| DecodeError::TooLarge)
 }
 
 fn decode_protobuf<M: Message + Default>(body: &[u8]) -> Result<M, DecodeError> {

@@ -197,3 +197,13 @@ fn metric_points_are_counted_in_both_encodings() {
     );
     assert!(super::count_metric_points(Encoding::Protobuf, &[0xff]).is_err());
 }
+
+#[test]
+fn the_batch_of_a_small_request_is_small() {
+    let span = format!(r#"{{"traceId":"{TRACE}","spanId":"b7ad6b7169203331","name":"small"}}"#);
+    let batch = decode(Signal::Traces, Encoding::Json, json_spans(&span))
+        .unwrap()
+        .batch;
+    let bytes = batch.get_array_memory_size();
+    assert!(bytes < 16_384, "{bytes} bytes for one span");
+}

@@ -19,7 +19,7 @@ use super::limits::{MAX_VALUE_DEPTH, attributes_fit};
 use super::values::{
     from_resource, from_scope, push_attributes, to_key_values, to_resource, to_scope,
 };
-use super::{Accepted, DecodeError, Rejected, json};
+use super::{Accepted, DecodeError, Rejected, batch_of, json};
 use crate::columns::{AttributesBuilder, DictionaryBuilder, EventsBuilder, LinksBuilder};
 use crate::ids::{SpanId, TraceId};
 use crate::schema::span_schema;
@@ -257,7 +257,7 @@ impl SpanBatchBuilder {
             self.resources.finish(),
             self.scopes.finish(),
         ];
-        RecordBatch::try_new(span_schema(), columns).map_err(|_| DecodeError::TooLarge)
+        batch_of(span_schema(), columns)
     }
 }
 

@@ -1,1 +1,12 @@
-//! End-to-end stories.
+//! End-to-end stories on the real binary: what a user does, and what they see then.
+#![expect(clippy::unwrap_used, reason = "stories panic with the full picture")]
+
+mod ingest_logs;
+mod ingest_traces;
+mod jaeger;
+mod metrics;
+mod python_sdk;
+mod restart;
+mod rust_sdk;
+mod search;
+mod shop;

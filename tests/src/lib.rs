@@ -1,1 +1,25 @@
-//! Placeholder while the workspace is laid.
+//! The harness of the end-to-end stories: starts the real binary as a process, talks to it as its
+//! users do, and waits for what happens elsewhere. It panics with the full picture.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test support panics with the full picture"
+)]
+#![expect(
+    clippy::expect_used,
+    reason = "test support panics with the full picture"
+)]
+#![expect(clippy::panic, reason = "test support panics with the full picture")]
+
+mod client;
+mod otlp;
+mod process;
+mod python;
+mod shop;
+mod wait;
+
+pub use client::{Answer, HttpClient};
+pub use otlp::{SpanView, TraceView, export_logs, export_spans};
+pub use process::SpandrelProcess;
+pub use python::{PythonCheckout, run_python_checkout};
+pub use shop::ShopProcess;
+pub use wait::{PATIENCE, until};

@@ -1,0 +1,249 @@
+//! The server under test, as a process of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use http::StatusCode;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::client::{Answer, HttpClient, query_value};
+use crate::otlp::TraceView;
+use crate::wait::{PATIENCE, until};
+
+// What of a log is quoted when a story fails.
+const LOG_TAIL_BYTES: usize = 4000;
+
+/// A running `spandrel serve` on free ports, with its data in a temporary directory. Dropping it
+/// kills the process.
+pub struct SpandrelProcess {
+    /// Where it receives OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
+    /// Where it receives OTLP over HTTP.
+    pub otlp_http: SocketAddr,
+    /// Where it serves its API and UI.
+    pub http: SocketAddr,
+    /// A client of its API.
+    pub api: HttpClient,
+    flags: Vec<String>,
+    server: Server,
+    dir: TempDir,
+}
+
+struct Server {
+    process: Child,
+    // Kept open: a server whose standard output is closed under it might stop.
+    _stdout: Lines<BufReader<ChildStdout>>,
+}
+
+struct Addresses {
+    otlp_grpc: SocketAddr,
+    otlp_http: SocketAddr,
+    http: SocketAddr,
+}
+
+impl SpandrelProcess {
+    /// Starts a server and waits until it is ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with more flags and waits until it is ready.
+    pub async fn start_with(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let (server, addresses) = spawn(dir.path(), &flags).await;
+        let Addresses {
+            otlp_grpc,
+            otlp_http,
+            http,
+        } = addresses;
+        let api = HttpClient::new(http);
+        let spandrel = Self {
+            otlp_grpc,
+            otlp_http,
+            http,
+            api,
+            flags,
+            server,
+            dir,
+        };
+        spandrel.wait_until_ready().await;
+        spandrel
+    }
+
+    /// Kills the process where it stands: SIGKILL, no flush, no goodbye.
+    pub async fn kill(&mut self) {
+        self.server.process.kill().await.unwrap();
+    }
+
+    /// Asks the process to stop, as a service manager does, and expects it to end well.
+    pub async fn stop(&mut self) {
+        let id = self
+            .server
+            .process
+            .id()
+            .expect("the server has ended already")
+            .to_string();
+        let signalled = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .unwrap();
+        assert!(signalled.success());
+        let ended = timeout(PATIENCE, self.server.process.wait()).await;
+        let status = ended.expect("the server does not stop").unwrap();
+        assert!(status.success(), "ended with {status}\n{}", self.log_tail());
+    }
+
+    /// Starts the server again on the same data; it takes other ports.
+    pub async fn restart(&mut self) {
+        let (server, addresses) = spawn(self.dir.path(), &self.flags).await;
+        self.server = server;
+        self.otlp_grpc = addresses.otlp_grpc;
+        self.otlp_http = addresses.otlp_http;
+        self.http = addresses.http;
+        self.api = HttpClient::new(addresses.http);
+        self.wait_until_ready().await;
+    }
+
+    /// The whole trace with this id; it must be there already.
+    pub async fn trace(&self, trace_id: &str) -> TraceView {
+        let answer = self.api.get(&format!("/api/v1/traces/{trace_id}")).await;
+        TraceView::from_json(&answer.json(StatusCode::OK))
+    }
+
+    /// The whole trace with this id; empty when no span of it is there.
+    pub async fn try_trace(&self, trace_id: &str) -> TraceView {
+        let answer = self.api.get(&format!("/api/v1/traces/{trace_id}")).await;
+        match answer.status {
+            StatusCode::NOT_FOUND => TraceView::default(),
+            _ => TraceView::from_json(&answer.json(StatusCode::OK)),
+        }
+    }
+
+    /// The log records that a query of the log API finds, oldest first.
+    pub async fn logs(&self, filter: &str) -> Vec<Value> {
+        let path = format!("/api/v1/logs?order=oldest&limit=1000&{filter}");
+        let answer = complete(&self.api.get(&path).await);
+        answer["logs"].as_array().unwrap().clone()
+    }
+
+    /// The traces that a query of the search language finds, newest first.
+    pub async fn search(&self, query: &str) -> Vec<Value> {
+        let path = format!("/api/v1/traces?limit=1000&q={}", query_value(query));
+        let answer = complete(&self.api.get(&path).await);
+        answer["traces"].as_array().unwrap().clone()
+    }
+
+    /// The end of what the server wrote to its log.
+    pub fn log_tail(&self) -> String {
+        log_tail(self.dir.path())
+    }
+
+    async fn wait_until_ready(&self) {
+        until("the server to be ready", || async {
+            let answer = self.api.try_get("/readyz").await?;
+            match answer.status {
+                StatusCode::OK => Ok(()),
+                status => Err(format!("{status} {}\n{}", answer.text(), self.log_tail())),
+            }
+        })
+        .await;
+    }
+}
+
+/// The JSON of a good answer that says it is complete.
+fn complete(answer: &Answer) -> Value {
+    let json = answer.json(StatusCode::OK);
+    assert_eq!(json["complete"], true, "{json}");
+    json
+}
+
+/// The binary under test, which cargo builds beside the test binaries.
+pub(crate) fn binary() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let profile_dir = own.parent().and_then(Path::parent).unwrap();
+    let binary = profile_dir.join(format!("spandrel{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        binary.exists(),
+        "{} is not built; run `cargo xtask e2e`, which builds it first",
+        binary.display()
+    );
+    binary
+}
+
+/// A command that inherits nothing of the settings around the tests.
+pub(crate) fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("SPANDREL_") || name_text.starts_with("OTEL_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn spawn(dir: &Path, flags: &[String]) -> (Server, Addresses) {
+    let log = std::fs::File::create(dir.join("spandrel.log")).unwrap();
+    let mut command = command(&binary());
+    command.arg("serve").arg("--data-dir").arg(dir.join("data"));
+    command.args([
+        "--otlp-grpc-listen",
+        "127.0.0.1:0",
+        "--otlp-http-listen",
+        "127.0.0.1:0",
+    ]);
+    command.args(["--http-listen", "127.0.0.1:0"]).args(flags);
+    command.stdout(Stdio::piped()).stderr(log);
+    let mut process = command.spawn().unwrap();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();
+    let addresses = Addresses {
+        otlp_grpc: printed_address(&mut stdout, "otlp/grpc", dir).await,
+        otlp_http: printed_address(&mut stdout, "otlp/http", dir).await,
+        http: printed_address(&mut stdout, "ui and api", dir).await,
+    };
+    (
+        Server {
+            process,
+            _stdout: stdout,
+        },
+        addresses,
+    )
+}
+
+/// The address on the next line, which begins with `label`.
+async fn printed_address(
+    stdout: &mut Lines<BufReader<ChildStdout>>,
+    label: &str,
+    dir: &Path,
+) -> SocketAddr {
+    let line = timeout(PATIENCE, stdout.next_line())
+        .await
+        .expect("no line with an address");
+    let line = line
+        .unwrap()
+        .unwrap_or_else(|| panic!("it ended at once\n{}", log_tail(dir)));
+    let address = line
+        .strip_prefix(label)
+        .unwrap_or_else(|| panic!("no {label:?} in {line:?}"));
+    let address = address.trim().trim_start_matches("http://");
+    address
+        .parse()
+        .unwrap_or_else(|error| panic!("{error} in {line:?}"))
+}
+
+fn log_tail(dir: &Path) -> String {
+    let log = std::fs::read(dir.join("spandrel.log")).unwrap_or_default();
+    let start = log.len().saturating_sub(LOG_TAIL_BYTES);
+    format!(
+        "the end of its log:\n{}",
+        String::from_utf8_lossy(&log[start..])
+    )
+}

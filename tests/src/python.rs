@@ -1,0 +1,62 @@
+//! The OpenTelemetry SDK for Python as a client, in the virtual environment that xtask makes.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::process::command;
+use crate::wait::PATIENCE;
+
+/// The ids of one traced checkout, as the SDK chose them.
+#[derive(Debug, Clone)]
+pub struct PythonCheckout {
+    /// The trace.
+    pub trace_id: String,
+    /// The root span, called `checkout`.
+    pub checkout_span_id: String,
+    /// Its child, called `charge card`.
+    pub charge_span_id: String,
+}
+
+/// Runs `tests/python/checkout.py` to its end. `protocol` is `grpc` or `http`; `settings` are the
+/// variables of the SDK, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> PythonCheckout {
+    let mut command = command(&interpreter());
+    command
+        .arg(package_dir().join("python/checkout.py"))
+        .arg(protocol);
+    command.envs(settings.iter().copied());
+    let output = timeout(PATIENCE, command.output())
+        .await
+        .expect("Python does not end")
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "ended with {}\n{stderr}",
+        output.status
+    );
+    assert_eq!(stderr, "", "the SDK complained");
+    let ids: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let id = |name: &str| ids[name].as_str().unwrap().to_owned();
+    PythonCheckout {
+        trace_id: id("trace_id"),
+        checkout_span_id: id("checkout_span_id"),
+        charge_span_id: id("charge_span_id"),
+    }
+}
+
+fn interpreter() -> PathBuf {
+    let python = package_dir().join("../target/python-venv/bin/python");
+    assert!(
+        python.exists(),
+        "the OpenTelemetry SDK for Python is not installed; run `cargo xtask test`, which installs \
+         it into target/python-venv"
+    );
+    python
+}
+
+fn package_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,1 +1,78 @@
-//! Placeholder while the workspace is laid.
+//! How telemetry is found: the native HTTP API, Jaeger's dialect, the query language, and the execution
+//! of queries over storage. Serves the UI beside them.
+
+pub mod config;
+pub mod error;
+pub mod exec;
+pub mod lang;
+pub mod limits;
+
+mod api;
+mod metrics;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Clock;
+use storage::Storage;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use api::router;
+pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
+pub use error::{QueryError, RunError};
+
+/// What `/api/v1/status` says of the server as a whole.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    /// Version of the binary.
+    pub version: String,
+    /// Where OTLP/gRPC is taken in.
+    pub otlp_grpc: SocketAddr,
+    /// Where OTLP/HTTP is taken in.
+    pub otlp_http: SocketAddr,
+    /// Where the UI and the query API are served.
+    pub http: SocketAddr,
+    /// Where the data is kept.
+    pub data_dir: PathBuf,
+    /// Age at which data is deleted; `None` when it is kept for good.
+    pub retention_age: Option<Duration>,
+}
+
+/// Whether the other side of the process is ready to take writes.
+pub type ReadinessCheck = Arc<dyn Fn() -> bool + Send + Sync>;
+/// Appends Prometheus text of another part of the process.
+pub type MetricsRenderer = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+/// What the query side works on and with.
+#[derive(Clone)]
+pub struct Backend {
+    /// What is read.
+    pub storage: Storage,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What the status page says.
+    pub info: ServerInfo,
+    /// Part of `/readyz`: whether a write has succeeded.
+    pub is_ready_to_write: ReadinessCheck,
+    /// Further parts of `/metrics`.
+    pub extra_metrics: Vec<MetricsRenderer>,
+}
+
+/// Serves the UI and every query API on the listener until `shutdown` fires; then takes no new
+/// connections, finishes the answers that are being written, and returns.
+///
+/// # Errors
+/// When the listener cannot accept connections at all.
+pub async fn run(
+    config: QueryConfig,
+    listener: TcpListener,
+    backend: Backend,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let router = router(&config, backend);
+    server::serve(listener, router, config.connections_max, shutdown).await
+}

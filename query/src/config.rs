@@ -1,0 +1,217 @@
+//! Settings of the query side: flags, their environment twins, and the checked form.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use clap::Args;
+
+/// Flags of the query side. Every flag has a `SPANDREL_*` environment twin.
+#[derive(Debug, Clone, Args)]
+pub struct QueryArgs {
+    /// Address of the UI and of every query API; port 0 lets the system choose
+    #[arg(
+        long,
+        env = "SPANDREL_HTTP_LISTEN",
+        value_name = "ADDRESS",
+        default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 4319))
+    )]
+    pub http_listen: SocketAddr,
+
+    /// Longest a query may run; what was found until then is answered and marked as incomplete
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = humantime::parse_duration
+    )]
+    pub query_timeout: Duration,
+
+    /// How many queries may read at the same time
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_CONCURRENCY",
+        value_name = "COUNT",
+        default_value = "4"
+    )]
+    pub query_concurrency: NonZeroUsize,
+
+    /// How many queries may wait for their turn before new ones are turned away
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_QUEUE",
+        value_name = "COUNT",
+        default_value = "64"
+    )]
+    pub query_queue: NonZeroUsize,
+
+    /// Most matching records one query looks at before it answers as incomplete
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_ROWS_MAX",
+        value_name = "COUNT",
+        default_value = "20000000"
+    )]
+    pub query_rows_max: NonZeroUsize,
+
+    /// Most spans of one trace that are put into an answer
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_TRACE_SPANS_MAX",
+        value_name = "COUNT",
+        default_value = "1000000"
+    )]
+    pub query_trace_spans_max: NonZeroUsize,
+
+    /// Most connections held open at the same time
+    #[arg(
+        long,
+        env = "SPANDREL_HTTP_CONNECTIONS_MAX",
+        value_name = "COUNT",
+        default_value = "512"
+    )]
+    pub http_connections_max: NonZeroU32,
+}
+
+/// Checked settings of the query side.
+#[derive(Debug, Clone)]
+pub struct QueryConfig {
+    /// Where the HTTP server is to listen.
+    pub http_listen: SocketAddr,
+    /// Most connections held open at the same time.
+    pub connections_max: usize,
+    /// What one query may cost, and how many may run.
+    pub limits: Limits,
+}
+
+/// What one query may cost, and how many may run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest a query may run.
+    pub timeout: Duration,
+    /// Queries that read at the same time.
+    pub concurrency: NonZeroUsize,
+    /// Queries that wait for their turn.
+    pub queue: NonZeroUsize,
+    /// Matching records one query looks at.
+    pub rows_max: NonZeroUsize,
+    /// Spans of one trace that are put into an answer.
+    pub trace_spans_max: NonZeroUsize,
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A query that may not take any time cannot answer.
+    #[error("query timeout must be between 10 milliseconds and 1 hour")]
+    TimeoutOutOfRange,
+    /// More permits than the semaphore can hold.
+    #[error("query concurrency must be at most {max}")]
+    TooManyQueries {
+        /// The largest value.
+        max: usize,
+    },
+}
+
+/// Most queries that may be allowed to run at once; each occupies a thread.
+const CONCURRENCY_MAX: usize = 256;
+const TIMEOUT_MIN: Duration = Duration::from_millis(10);
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+impl QueryArgs {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// When a value makes no sense.
+    pub fn validate(&self) -> Result<QueryConfig, ConfigError> {
+        if !(TIMEOUT_MIN..=TIMEOUT_MAX).contains(&self.query_timeout) {
+            return Err(ConfigError::TimeoutOutOfRange);
+        }
+        if self.query_concurrency.get() > CONCURRENCY_MAX {
+            return Err(ConfigError::TooManyQueries {
+                max: CONCURRENCY_MAX,
+            });
+        }
+        Ok(QueryConfig {
+            http_listen: self.http_listen,
+            connections_max: usize::try_from(self.http_connections_max.get()).unwrap_or(usize::MAX),
+            limits: Limits {
+                timeout: self.query_timeout,
+                concurrency: self.query_concurrency,
+                queue: self.query_queue,
+                rows_max: self.query_rows_max,
+                trace_spans_max: self.query_trace_spans_max,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// Limits that no test reaches.
+    pub(crate) fn generous_limits() -> Limits {
+        Limits {
+            timeout: Duration::from_secs(600),
+            concurrency: NonZeroUsize::MIN,
+            queue: NonZeroUsize::MIN,
+            rows_max: NonZeroUsize::MAX,
+            trace_spans_max: NonZeroUsize::MAX,
+        }
+    }
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        query: QueryArgs,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<QueryConfig, String> {
+        let cli = Cli::try_parse_from([&["spandrel"], arguments].concat())
+            .map_err(|error| error.to_string())?;
+        cli.query.validate().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = parse(&[]).unwrap();
+        assert_eq!(config.http_listen, "127.0.0.1:4319".parse().unwrap());
+        assert_eq!(config.limits.timeout, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn zero_is_rejected() {
+        for flag in [
+            "--query-concurrency",
+            "--query-queue",
+            "--query-rows-max",
+            "--query-trace-spans-max",
+            "--http-connections-max",
+        ] {
+            let error = parse(&[flag, "0"]).unwrap_err();
+            assert!(error.contains(flag), "{error}");
+        }
+        assert_eq!(
+            parse(&["--query-timeout", "0s"]).unwrap_err(),
+            "query timeout must be between 10 milliseconds and 1 hour"
+        );
+    }
+
+    #[test]
+    fn more_threads_than_make_sense_are_rejected() {
+        assert_eq!(
+            parse(&["--query-concurrency", "257"]).unwrap_err(),
+            "query concurrency must be at most 256"
+        );
+    }
+
+    #[test]
+    fn port_zero_is_allowed() {
+        let config = parse(&["--http-listen", "127.0.0.1:0"]).unwrap();
+        assert_eq!(config.http_listen.port(), 0);
+    }
+}

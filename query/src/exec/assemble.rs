@@ -1,0 +1,277 @@
+//! Collects the spans of traces from every source, in one order, exact duplicates once.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{Signal, SpanKeys, SpanReader, TimeRange, TraceId};
+use storage::{Columns, Snapshot, Source};
+
+use super::identity::ContentHash;
+use super::{note_unreadable, readable};
+use crate::error::QueryError;
+use crate::limits::Budget;
+
+/// Rows read with all their columns at a time: bounds the memory that whole spans take up.
+const WHOLE_ROWS_AT_A_TIME: usize = 2_000;
+
+/// The spans of some traces, by their narrow columns.
+pub struct Assembly {
+    /// What was read, one part for each source that has some of the traces.
+    pub parts: Vec<Part>,
+    /// The spans, ordered by trace, start, span id; exact duplicates left out.
+    pub spans: Vec<SpanRef>,
+}
+
+/// The rows of one source.
+pub struct Part {
+    /// Position among the snapshot's sources.
+    pub source: usize,
+    /// Row numbers in the source, ascending, parallel to the rows of `keys`.
+    pub rows: Vec<u32>,
+    /// The narrow columns.
+    pub keys: SpanKeys,
+    /// The batch they were read from, with any further columns that were asked for.
+    pub batch: arrow_array::RecordBatch,
+}
+
+/// One span: a row of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanRef {
+    /// Position among the parts.
+    pub part: usize,
+    /// Row within the part.
+    pub row: usize,
+}
+
+impl Assembly {
+    /// Reads the narrow columns, and `extra` ones, of every span of the traces.
+    ///
+    /// A source that cannot be read and a limit that is reached are noted in the budget.
+    ///
+    /// # Errors
+    /// When what was read does not have the columns it should have.
+    pub fn read(
+        snapshot: &Snapshot,
+        traces: &[TraceId],
+        extra: &[&str],
+        budget: &mut Budget,
+    ) -> Result<Self, QueryError> {
+        note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
+        let columns: Vec<&str> = SpanKeys::COLUMNS.iter().chain(extra).copied().collect();
+        let mut room = budget.trace_spans_max();
+        let mut parts = Vec::new();
+        for (index, source) in snapshot.sources(Signal::Traces).iter().enumerate() {
+            if !budget.may_continue() {
+                break;
+            }
+            let mut rows = rows_of_traces(source, traces, budget);
+            if rows.len() > room {
+                budget.mark_incomplete(format!(
+                    "more than {} spans in the answer",
+                    budget.trace_spans_max()
+                ));
+                rows.truncate(room);
+            }
+            room -= rows.len();
+            if rows.is_empty() {
+                continue;
+            }
+            budget.count_source(source);
+            let read = source.read(&rows, Columns::Named(&columns));
+            let Some(batch) = readable(read, source, budget) else {
+                continue;
+            };
+            parts.push(Part {
+                source: index,
+                rows,
+                keys: SpanKeys::new(&batch)?,
+                batch,
+            });
+        }
+        let spans = parts
+            .iter()
+            .enumerate()
+            .flat_map(|(part, read)| (0..read.rows.len()).map(move |row| SpanRef { part, row }))
+            .collect();
+        let mut assembly = Self { parts, spans };
+        assembly.sort_and_drop_duplicates(snapshot, budget)?;
+        Ok(assembly)
+    }
+
+    /// The narrow columns of a span, and its row in them.
+    pub fn keys(&self, span: SpanRef) -> (&SpanKeys, usize) {
+        (&self.parts[span.part].keys, span.row)
+    }
+
+    /// The spans of each trace, in the order of the assembly.
+    ///
+    /// # Errors
+    /// When a trace id is damaged.
+    pub fn by_trace(&self) -> Result<Vec<(TraceId, &[SpanRef])>, QueryError> {
+        let mut traces = Vec::new();
+        for spans in self
+            .spans
+            .chunk_by(|a, b| self.trace_bytes(*a) == self.trace_bytes(*b))
+        {
+            let Some(first) = spans.first() else { continue };
+            let (keys, row) = self.keys(*first);
+            traces.push((keys.trace_id(row)?, spans));
+        }
+        Ok(traces)
+    }
+
+    fn trace_bytes(&self, span: SpanRef) -> Option<TraceId> {
+        let (keys, row) = self.keys(span);
+        keys.trace_id(row).ok()
+    }
+
+    /// What two copies of one span agree in; ordered as answers are.
+    fn sort_key(&self, span: SpanRef) -> impl Ord + '_ {
+        let (keys, row) = self.keys(span);
+        (
+            (
+                keys.trace_id(row).ok(),
+                keys.start(row),
+                keys.span_id(row).ok(),
+            ),
+            (
+                keys.end(row),
+                keys.parent_span_id(row),
+                keys.kind(row),
+                keys.flags(row),
+            ),
+            (
+                keys.status_code(row),
+                keys.name(row),
+                keys.service_name(row),
+            ),
+        )
+    }
+
+    fn sort_and_drop_duplicates(
+        &mut self,
+        snapshot: &Snapshot,
+        budget: &mut Budget,
+    ) -> Result<(), QueryError> {
+        let mut spans = std::mem::take(&mut self.spans);
+        spans.sort_by(|a, b| self.sort_key(*a).cmp(&self.sort_key(*b)));
+        let alike: Vec<SpanRef> = spans
+            .chunk_by(|a, b| self.sort_key(*a) == self.sort_key(*b))
+            .filter(|run| run.len() > 1)
+            .flatten()
+            .copied()
+            .collect();
+        if !alike.is_empty() {
+            let hashes = self.content_hashes(snapshot, &alike, budget)?;
+            // Copies stand side by side after this, in an order that does not depend on where they are stored.
+            spans.sort_by(|a, b| {
+                let keys = self.sort_key(*a).cmp(&self.sort_key(*b));
+                keys.then_with(|| hashes.get(a).cmp(&hashes.get(b)))
+            });
+            spans.dedup_by(|a, b| {
+                hashes
+                    .get(a)
+                    .is_some_and(|hash| hashes.get(b) == Some(hash))
+                    && self.sort_key(*a) == self.sort_key(*b)
+            });
+        }
+        self.spans = spans;
+        Ok(())
+    }
+
+    fn content_hashes(
+        &self,
+        snapshot: &Snapshot,
+        spans: &[SpanRef],
+        budget: &mut Budget,
+    ) -> Result<HashMap<SpanRef, ContentHash>, QueryError> {
+        let mut hashes = HashMap::with_capacity(spans.len());
+        for chunk in spans.chunks(WHOLE_ROWS_AT_A_TIME) {
+            self.visit_whole(snapshot, chunk, budget, &mut |span, reader, row| {
+                hashes.insert(span, ContentHash::of_span(&reader.span(row)?));
+                Ok(())
+            })?;
+        }
+        Ok(hashes)
+    }
+
+    /// Reads the spans with all their columns and calls `visit` for each, source by source. Spans of a
+    /// source that cannot be read are left out and noted in the budget.
+    ///
+    /// # Errors
+    /// When what was read does not have the columns it should have, or `visit` fails.
+    pub fn visit_whole(
+        &self,
+        snapshot: &Snapshot,
+        spans: &[SpanRef],
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(SpanRef, &SpanReader, usize) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        for (index, part) in self.parts.iter().enumerate() {
+            let mut wanted: Vec<SpanRef> = spans
+                .iter()
+                .copied()
+                .filter(|span| span.part == index)
+                .collect();
+            if wanted.is_empty() || !budget.may_continue() {
+                continue;
+            }
+            wanted.sort_by_key(|span| span.row);
+            let rows: Vec<u32> = wanted.iter().map(|span| part.rows[span.row]).collect();
+            let source = &snapshot.sources(Signal::Traces)[part.source];
+            let read = source.read(&rows, Columns::All);
+            let Some(batch) = readable(read, source, budget) else {
+                continue;
+            };
+            let reader = SpanReader::new(&batch)?;
+            for (row, span) in wanted.into_iter().enumerate() {
+                visit(span, &reader, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the spans whole, in chunks of bounded size (never empty ones) and in the order given.
+    ///
+    /// # Errors
+    /// When what was read does not have the columns it should have.
+    pub fn for_each_chunk(
+        &self,
+        snapshot: &Snapshot,
+        spans: &[SpanRef],
+        budget: &mut Budget,
+        take: &mut dyn FnMut(Vec<model::Span>),
+    ) -> Result<(), QueryError> {
+        for chunk in spans.chunks(WHOLE_ROWS_AT_A_TIME) {
+            let places: HashMap<SpanRef, usize> = chunk
+                .iter()
+                .enumerate()
+                .map(|(place, span)| (*span, place))
+                .collect();
+            let mut read: Vec<Option<model::Span>> = vec![None; chunk.len()];
+            self.visit_whole(snapshot, chunk, budget, &mut |span, reader, row| {
+                if let Some(slot) = places.get(&span).and_then(|place| read.get_mut(*place)) {
+                    *slot = Some(reader.span(row)?);
+                }
+                Ok(())
+            })?;
+            let read: Vec<model::Span> = read.into_iter().flatten().collect();
+            if !read.is_empty() {
+                take(read);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of all the traces in this source, ascending.
+fn rows_of_traces(source: &Source, traces: &[TraceId], budget: &mut Budget) -> Vec<u32> {
+    let mut rows = Vec::new();
+    for trace in traces.iter().collect::<HashSet<_>>() {
+        let Some(found) = readable(source.rows_of_trace(*trace), source, budget) else {
+            break;
+        };
+        rows.extend(found);
+    }
+    rows.sort_unstable();
+    rows
+}

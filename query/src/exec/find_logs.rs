@@ -1,0 +1,346 @@
+//! Finds log records: exactly the first K in order of time.
+//!
+//! Records of one moment are told apart by a hash of their content, not by where they are stored: a
+//! record keeps its place when the batch it stood in becomes a split between two pages. Records that are
+//! equal in everything are counted, since one cannot be told from the other and need not be.
+
+use std::ops::ControlFlow;
+
+use model::{LogReader, LogRecord, Signal, TimeRange, UnixNanos};
+use storage::filter::Filter;
+use storage::{Columns, Match, Snapshot, Source};
+
+use super::identity::ContentHash;
+use super::readable;
+use crate::error::QueryError;
+use crate::limits::Budget;
+
+/// Rows read whole at a time, to hash those of one moment.
+const WHOLE_ROWS_AT_A_TIME: usize = 2_000;
+
+/// Records kept before those that cannot make the page are dropped for the first time.
+const TIDY_ROWS_MIN: usize = 512;
+
+/// What comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogOrder {
+    /// The latest record.
+    Newest,
+    /// The earliest record.
+    Oldest,
+}
+
+/// Which record: its time, its content, and which of several equal ones, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogPlace {
+    /// The moment it is filed under.
+    pub time: UnixNanos,
+    /// Hash of everything it says.
+    pub hash: ContentHash,
+    /// How many equal records come before it in either order.
+    pub copy: u32,
+}
+
+/// A search for log records.
+#[derive(Debug, Clone)]
+pub struct LogSearch {
+    /// What a record must satisfy.
+    pub filter: Filter,
+    /// What comes first.
+    pub order: LogOrder,
+    /// Most records in the answer.
+    pub limit: usize,
+    /// The last record of the page before.
+    pub after: Option<LogPlace>,
+}
+
+/// A page of log records.
+#[derive(Debug)]
+pub struct LogPage {
+    /// In order.
+    pub records: Vec<(LogPlace, LogRecord)>,
+    /// Whether there are more after them.
+    pub has_more: bool,
+}
+
+/// Finds a page of log records in the snapshot.
+///
+/// # Errors
+/// When what was read does not have the columns it should have.
+pub fn find_logs(
+    snapshot: &Snapshot,
+    search: &LogSearch,
+    budget: &mut Budget,
+) -> Result<LogPage, QueryError> {
+    let sources: Vec<&Source> = snapshot.sources(Signal::Logs).iter().collect();
+    let (places, has_more) = find_in(&sources, search, budget)?;
+    let mut records: Vec<Option<LogRecord>> = places.iter().map(|_| None).collect();
+    for (index, source) in sources.iter().enumerate() {
+        let mut wanted: Vec<(u32, usize)> = places
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, found))| found.source == index)
+            .map(|(position, (_, found))| (found.row, position))
+            .collect();
+        wanted.sort_unstable();
+        let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let Some(batch) = readable(source.read(&rows, Columns::All), source, budget) else {
+            continue;
+        };
+        let reader = LogReader::new(&batch)?;
+        for (row, (_, position)) in wanted.into_iter().enumerate() {
+            records[position] = Some(reader.log_record(row)?);
+        }
+    }
+    let with_place = places.into_iter().zip(records);
+    let records = with_place
+        .filter_map(|((place, _), record)| Some((place, record?)))
+        .collect();
+    Ok(LogPage { records, has_more })
+}
+
+/// What the search needs of a source; the tests have one of their own.
+trait LogSource {
+    fn time_range(&self) -> TimeRange;
+    fn find(
+        &self,
+        filter: &Filter,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+    );
+    /// Hashes of the rows, which ascend. Empty when they could not be read.
+    fn hashes(&self, rows: &[u32], budget: &mut Budget) -> Result<Vec<ContentHash>, QueryError>;
+}
+
+impl LogSource for &Source {
+    fn time_range(&self) -> TimeRange {
+        Source::time_range(self)
+    }
+
+    fn find(
+        &self,
+        filter: &Filter,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+    ) {
+        budget.count_source(self);
+        let found = Source::find(self, filter, &mut |found| visit(found, budget));
+        readable(found, self, budget);
+    }
+
+    fn hashes(&self, rows: &[u32], budget: &mut Budget) -> Result<Vec<ContentHash>, QueryError> {
+        let Some(batch) = readable(self.read(rows, Columns::All), self, budget) else {
+            return Ok(Vec::new());
+        };
+        let reader = LogReader::new(&batch)?;
+        let hash = |row| Ok(ContentHash::of_log_record(&reader.log_record(row)?));
+        (0..reader.row_count()).map(hash).collect()
+    }
+}
+
+/// A matching record: where it is, and when it was. `time_rank` is smaller for what comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    time_rank: u64,
+    source: usize,
+    row: u32,
+}
+
+impl LogOrder {
+    /// A number that is smaller for the time that comes first; its own inverse.
+    fn rank(self, time: u64) -> u64 {
+        match self {
+            Self::Newest => u64::MAX - time,
+            Self::Oldest => time,
+        }
+    }
+
+    /// The rank of the first moment a source with this range may hold.
+    fn first_rank(self, range: TimeRange) -> u64 {
+        match self {
+            Self::Newest if range.end == UnixNanos::MAX => self.rank(u64::MAX),
+            Self::Newest => self.rank(range.end.0.saturating_sub(1)),
+            Self::Oldest => self.rank(range.start.0),
+        }
+    }
+
+    /// Narrows the range to what comes at or after this moment in the order.
+    fn from(self, range: TimeRange, time: UnixNanos) -> Option<TimeRange> {
+        match self {
+            Self::Newest => {
+                let end = UnixNanos(time.0.saturating_add(1)).min(range.end);
+                TimeRange::new(range.start, end)
+            }
+            Self::Oldest => TimeRange::new(range.start.max(time), range.end),
+        }
+    }
+}
+
+/// The page as places, each with where its record is; and whether there is more.
+fn find_in<S: LogSource>(
+    sources: &[S],
+    search: &LogSearch,
+    budget: &mut Budget,
+) -> Result<(Vec<(LogPlace, Found)>, bool), QueryError> {
+    let mut filter = search.filter.clone();
+    if let Some(after) = search.after {
+        match search.order.from(filter.time, after.time) {
+            Some(time) => filter.time = time,
+            None => return Ok((Vec::new(), false)),
+        }
+    }
+    let mut in_order: Vec<(usize, &S)> = sources.iter().enumerate().collect();
+    in_order.retain(|(_, source)| source.time_range().overlaps(&filter.time));
+    in_order.sort_by_key(|(_, source)| search.order.first_rank(source.time_range()));
+
+    let mut first = First::new(search);
+    for (index, source) in in_order {
+        if first.is_settled_before(source.time_range()) || !budget.may_continue() {
+            break;
+        }
+        source.find(&filter, budget, &mut |found, budget| {
+            if !budget.visit_row() {
+                return ControlFlow::Break(());
+            }
+            first.offer(found, index);
+            ControlFlow::Continue(())
+        });
+    }
+    let candidates = first.finish();
+    let places = places(sources, candidates, search, budget)?;
+    let after = |place: &LogPlace| {
+        search
+            .after
+            .is_none_or(|after| rank(place, search.order) > rank(&after, search.order))
+    };
+    let mut page: Vec<(LogPlace, Found)> = places
+        .into_iter()
+        .filter(|(place, _)| after(place))
+        .collect();
+    let has_more = page.len() > search.limit;
+    page.truncate(search.limit);
+    Ok((page, has_more))
+}
+
+/// Records of one moment stand in the order of their hashes whichever way time runs.
+fn rank(place: &LogPlace, order: LogOrder) -> (u64, ContentHash, u32) {
+    (order.rank(place.time.0), place.hash, place.copy)
+}
+
+/// Gives each candidate its place and brings them in order.
+fn places<S: LogSource>(
+    sources: &[S],
+    candidates: Vec<Found>,
+    search: &LogSearch,
+    budget: &mut Budget,
+) -> Result<Vec<(LogPlace, Found)>, QueryError> {
+    let mut hashed: Vec<(u64, ContentHash, Found)> = Vec::with_capacity(candidates.len());
+    let mut by_source = candidates;
+    by_source.sort_unstable_by_key(|found| (found.source, found.row));
+    for of_source in by_source.chunk_by(|a, b| a.source == b.source) {
+        for chunk in of_source.chunks(WHOLE_ROWS_AT_A_TIME) {
+            let Some(source) = chunk.first().and_then(|found| sources.get(found.source)) else {
+                continue;
+            };
+            let rows: Vec<u32> = chunk.iter().map(|found| found.row).collect();
+            let hashes = source.hashes(&rows, budget)?;
+            let with_hash = chunk.iter().zip(hashes);
+            hashed.extend(with_hash.map(|(found, hash)| (found.time_rank, hash, *found)));
+        }
+    }
+    hashed.sort_unstable();
+    let mut copy = 0;
+    let mut last = None;
+    let place = |(time_rank, hash, found): (u64, ContentHash, Found)| {
+        copy = if last == Some((time_rank, hash)) {
+            copy + 1
+        } else {
+            0
+        };
+        last = Some((time_rank, hash));
+        let time = UnixNanos(search.order.rank(time_rank));
+        (LogPlace { time, hash, copy }, found)
+    };
+    Ok(hashed.into_iter().map(place).collect())
+}
+
+/// The first records by time, with everything that shares the moment of the last of them, and with
+/// everything that shares the moment of the cursor: only their contents tell which of those come first.
+struct First {
+    wanted: usize,
+    order: LogOrder,
+    cursor_rank: Option<u64>,
+    at_cursor: Vec<Found>,
+    beyond: Vec<Found>,
+    tidy_at: usize,
+}
+
+impl First {
+    fn new(search: &LogSearch) -> Self {
+        Self {
+            // One more than asked for, so that it is known whether there are more.
+            wanted: search.limit.saturating_add(1),
+            order: search.order,
+            cursor_rank: search.after.map(|after| search.order.rank(after.time.0)),
+            at_cursor: Vec::new(),
+            beyond: Vec::new(),
+            tidy_at: search.limit.max(TIDY_ROWS_MIN).saturating_mul(2),
+        }
+    }
+
+    fn offer(&mut self, found: Match, source: usize) {
+        let time_rank = self.order.rank(found.time.0);
+        let found = Found {
+            time_rank,
+            source,
+            row: found.row,
+        };
+        if self.cursor_rank == Some(time_rank) {
+            self.at_cursor.push(found);
+            return;
+        }
+        self.beyond.push(found);
+        if self.beyond.len() >= self.tidy_at {
+            self.drop_hopeless();
+            // Ties may keep the list long; waiting until it has doubled keeps the work linear.
+            self.tidy_at = self
+                .beyond
+                .len()
+                .max(self.wanted)
+                .max(TIDY_ROWS_MIN)
+                .saturating_mul(2);
+        }
+    }
+
+    fn drop_hopeless(&mut self) {
+        if let Some(last) = self.last_rank() {
+            self.beyond.retain(|found| found.time_rank <= last);
+        }
+    }
+
+    /// The rank of the last record that surely belongs to the page, once enough are known.
+    fn last_rank(&mut self) -> Option<u64> {
+        if self.beyond.len() < self.wanted {
+            return None;
+        }
+        let (_, last, _) = self.beyond.select_nth_unstable(self.wanted - 1);
+        Some(last.time_rank)
+    }
+
+    fn is_settled_before(&mut self, range: TimeRange) -> bool {
+        let first = self.order.first_rank(range);
+        self.last_rank().is_some_and(|last| first > last)
+    }
+
+    fn finish(mut self) -> Vec<Found> {
+        self.drop_hopeless();
+        self.at_cursor.append(&mut self.beyond);
+        self.at_cursor
+    }
+}
+
+#[cfg(test)]
+mod tests;

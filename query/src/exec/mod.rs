@@ -1,0 +1,145 @@
+//! Runs queries: on a bounded number of threads, over one snapshot each, within a budget.
+
+pub mod assemble;
+pub mod dependencies;
+pub mod find_logs;
+pub mod find_traces;
+mod identity;
+pub mod services;
+pub mod skeleton;
+pub mod summarize;
+pub mod trace_by_id;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use model::{Signal, TimeRange};
+use storage::{ReadError, Snapshot, Source, Storage};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Limits;
+use crate::error::QueryError;
+use crate::limits::{Budget, Outcome};
+
+pub use identity::ContentHash;
+
+/// Where queries run. A cheap handle.
+#[derive(Clone)]
+pub struct QueryPool {
+    storage: Storage,
+    limits: Limits,
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// An answer and how it came about.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// What was found.
+    pub value: T,
+    /// How it came about.
+    pub outcome: Outcome,
+}
+
+impl QueryPool {
+    /// A pool over this storage.
+    pub fn new(storage: Storage, limits: Limits) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.concurrency.get()));
+        Self {
+            storage,
+            limits,
+            permits,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// The storage that is read.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Runs `work` on a thread of its own over a snapshot taken when its turn has come. The work is
+    /// told to stop when the caller drops the returned future.
+    ///
+    /// # Errors
+    /// When too many queries wait already, or the work fails.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Snapshot, &mut Budget) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<Answer<T>, QueryError> {
+        let permit = self.permit().await?;
+        let cancelled = CancellationToken::new();
+        let stop_when_dropped = cancelled.clone().drop_guard();
+        let (storage, limits) = (self.storage.clone(), self.limits);
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut budget = Budget::new(&limits, cancelled);
+            let value = work(&storage.snapshot(), &mut budget);
+            drop(permit);
+            Ok(Answer {
+                value: value?,
+                outcome: budget.finish(),
+            })
+        })
+        .await?;
+        drop(stop_when_dropped);
+        answer
+    }
+
+    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, QueryError> {
+        let permits = Arc::clone(&self.permits);
+        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = Place::take(&self.waiting, self.limits.queue.get())?;
+        match tokio::time::timeout(self.limits.timeout, permits.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Overloaded),
+        }
+    }
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, max: usize) -> Result<Self, QueryError> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= max {
+            return Err(QueryError::Overloaded);
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The value, or `None` after noting in the answer that this source could not be read: one damaged
+/// split must not hide all others, and must not go unnoticed either.
+fn readable<T>(result: Result<T, ReadError>, source: &Source, budget: &mut Budget) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(
+                split_id = source.id(),
+                error = &error as &dyn std::error::Error,
+                "failed to read split"
+            );
+            budget.mark_incomplete(format!("split {} could not be read", source.id()));
+            None
+        }
+    }
+}
+
+/// Notes in the answer that a split it may need could not even be opened.
+pub fn note_unreadable(snapshot: &Snapshot, signal: Signal, time: TimeRange, budget: &mut Budget) {
+    for split in snapshot.unreadable_splits() {
+        if split.signal == signal && split.time_range.overlaps(&time) {
+            budget.mark_incomplete(format!("split {} could not be read", split.split_id));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What one query has spent, and whether it may go on.
+//!
+//! A query that reaches a limit stops, keeps what it found, and says so: nothing here turns a short
+//! answer into one that looks complete.
+
+use std::time::{Duration, Instant};
+
+use storage::Source;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Limits;
+
+/// How many records pass between two looks at the clock.
+const CLOCK_INTERVAL_ROWS: usize = 4096;
+
+/// What was looked at for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scanned {
+    /// Splits that were searched.
+    pub splits: u64,
+    /// Batches of the hot buffer that were searched.
+    pub hot_batches: u64,
+    /// Rows in them.
+    pub rows: u64,
+}
+
+/// The running account of one query.
+#[derive(Debug)]
+pub struct Budget {
+    started: Instant,
+    deadline: Instant,
+    timeout: Duration,
+    rows_max: usize,
+    rows_visited: usize,
+    trace_spans_max: usize,
+    scanned: Scanned,
+    incomplete_reason: Option<String>,
+    is_exhausted: bool,
+    cancelled: CancellationToken,
+}
+
+/// How an answer came about: what every answer tells its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why the answer may lack something; `None` when it is complete.
+    pub incomplete_reason: Option<String>,
+    /// What was looked at.
+    pub scanned: Scanned,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Budget {
+    /// Starts the account. `cancelled` fires when nobody waits for the answer any more.
+    pub fn new(limits: &Limits, cancelled: CancellationToken) -> Self {
+        let started = Instant::now();
+        Self {
+            started,
+            deadline: started + limits.timeout,
+            timeout: limits.timeout,
+            rows_max: limits.rows_max.get(),
+            rows_visited: 0,
+            trace_spans_max: limits.trace_spans_max.get(),
+            scanned: Scanned::default(),
+            incomplete_reason: None,
+            is_exhausted: false,
+            cancelled,
+        }
+    }
+
+    /// Counts a source as searched.
+    pub fn count_source(&mut self, source: &Source) {
+        if source.is_hot() {
+            self.scanned.hot_batches += 1;
+        } else {
+            self.scanned.splits += 1;
+        }
+        self.scanned.rows += u64::from(source.row_count());
+    }
+
+    /// Counts one matching record; false when the query must stop here.
+    pub fn visit_row(&mut self) -> bool {
+        self.rows_visited += 1;
+        if self.rows_visited > self.rows_max {
+            self.exhaust(format!("more than {} matching records", self.rows_max));
+        } else if self.rows_visited.is_multiple_of(CLOCK_INTERVAL_ROWS) {
+            return self.may_continue();
+        }
+        !self.is_exhausted
+    }
+
+    /// Whether there is time left; to be asked before each step that costs something.
+    pub fn may_continue(&mut self) -> bool {
+        if !self.is_exhausted {
+            if self.cancelled.is_cancelled() {
+                self.exhaust("the client went away".to_owned());
+            } else if Instant::now() >= self.deadline {
+                let timeout = humantime::format_duration(self.timeout);
+                self.exhaust(format!("the time limit of {timeout} was reached"));
+            }
+        }
+        !self.is_exhausted
+    }
+
+    /// Most spans of one trace that may be put into an answer.
+    pub fn trace_spans_max(&self) -> usize {
+        self.trace_spans_max
+    }
+
+    /// Notes that something is missing from the answer although the query goes on. The first reason
+    /// is the one that is told.
+    pub fn mark_incomplete(&mut self, reason: String) {
+        if self.incomplete_reason.is_none() {
+            self.incomplete_reason = Some(reason);
+        }
+    }
+
+    /// What is known to be missing from the answer.
+    pub fn incomplete_reason(&self) -> Option<&str> {
+        self.incomplete_reason.as_deref()
+    }
+
+    /// Whether something is known to be missing from the answer.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete_reason.is_some()
+    }
+
+    fn exhaust(&mut self, reason: String) {
+        self.is_exhausted = true;
+        self.mark_incomplete(reason);
+    }
+
+    /// Closes the account.
+    pub fn finish(self) -> Outcome {
+        Outcome {
+            incomplete_reason: self.incomplete_reason,
+            scanned: self.scanned,
+            elapsed: self.started.elapsed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn limits(timeout: Duration, rows_max: usize) -> Limits {
+        Limits {
+            timeout,
+            concurrency: NonZeroUsize::MIN,
+            queue: NonZeroUsize::MIN,
+            rows_max: NonZeroUsize::new(rows_max).unwrap(),
+            trace_spans_max: NonZeroUsize::MIN,
+        }
+    }
+
+    #[test]
+    fn the_row_limit_stops_a_query_and_is_told() {
+        let mut budget = Budget::new(
+            &limits(Duration::from_secs(60), 2),
+            CancellationToken::new(),
+        );
+        assert_eq!(
+            [budget.visit_row(), budget.visit_row(), budget.visit_row()],
+            [true, true, false]
+        );
+        assert!(!budget.may_continue());
+        assert_eq!(
+            budget.finish().incomplete_reason.as_deref(),
+            Some("more than 2 matching records")
+        );
+    }
+
+    #[test]
+    fn the_deadline_stops_a_query_and_is_told() {
+        let mut budget = Budget::new(&limits(Duration::ZERO, 9), CancellationToken::new());
+        assert!(!budget.may_continue());
+        assert_eq!(
+            budget.finish().incomplete_reason.as_deref(),
+            Some("the time limit of 0s was reached")
+        );
+    }
+
+    #[test]
+    fn a_query_nobody_waits_for_stops() {
+        let cancelled = CancellationToken::new();
+        let mut budget = Budget::new(&limits(Duration::from_secs(60), 9), cancelled.clone());
+        assert!(budget.may_continue());
+        cancelled.cancel();
+        assert!(!budget.may_continue());
+    }
+
+    #[test]
+    fn the_first_reason_is_kept() {
+        let mut budget = Budget::new(
+            &limits(Duration::from_secs(60), 9),
+            CancellationToken::new(),
+        );
+        budget.mark_incomplete("first".into());
+        budget.mark_incomplete("second".into());
+        assert!(budget.may_continue());
+        assert_eq!(budget.finish().incomplete_reason.as_deref(), Some("first"));
+    }
+}

@@ -1,0 +1,205 @@
+//! What the query side counts about itself, as Prometheus text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+use parking_lot::Mutex;
+use storage::StorageStatus;
+
+/// What the names of storage's metrics begin with.
+const STORAGE: &str = "spandrel_storage_";
+/// Requests answered, by route and status.
+const REQUESTS: &str = "spandrel_http_requests_total";
+/// Seconds spent on them, by route.
+const REQUEST_SECONDS: &str = "spandrel_http_request_seconds_total";
+/// Requests being answered.
+const IN_FLIGHT: &str = "spandrel_http_requests_in_flight";
+
+/// The counters.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    in_flight: u64,
+    answered: BTreeMap<(String, u16), u64>,
+    seconds: BTreeMap<String, f64>,
+}
+
+/// A request being answered. One that is dropped was given up by its client.
+pub(crate) struct InFlight {
+    metrics: Arc<Metrics>,
+    route: String,
+    started: Instant,
+    status: Option<StatusCode>,
+}
+
+/// Status under which requests are counted whose client went away.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Metrics {
+    /// Counts a request from its begin.
+    pub(crate) fn begin(self: &Arc<Self>, route: String) -> InFlight {
+        self.counts.lock().in_flight += 1;
+        let metrics = Arc::clone(self);
+        InFlight {
+            metrics,
+            route,
+            started: Instant::now(),
+            status: None,
+        }
+    }
+
+    /// Writes the counters.
+    pub(crate) fn render(&self, out: &mut String) {
+        let counts = self.counts.lock();
+        family(out, REQUESTS, "counter", "requests answered");
+        for ((route, status), count) in &counts.answered {
+            let labels = format!("{{route=\"{route}\",status=\"{status}\"}}");
+            sample(out, REQUESTS, &labels, count);
+        }
+        family(out, REQUEST_SECONDS, "counter", "seconds spent on requests");
+        for (route, seconds) in &counts.seconds {
+            sample(
+                out,
+                REQUEST_SECONDS,
+                &format!("{{route=\"{route}\"}}"),
+                seconds,
+            );
+        }
+        family(out, IN_FLIGHT, "gauge", "requests being answered");
+        sample(out, IN_FLIGHT, "", counts.in_flight);
+    }
+}
+
+impl InFlight {
+    /// Counts the answer.
+    pub(crate) fn end(mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let status = self
+            .status
+            .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
+        let route = std::mem::take(&mut self.route);
+        let mut counts = self.metrics.counts.lock();
+        counts.in_flight -= 1;
+        *counts.seconds.entry(route.clone()).or_default() += self.started.elapsed().as_secs_f64();
+        *counts.answered.entry((route, status)).or_default() += 1;
+    }
+}
+
+/// Writes what storage says of itself.
+pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
+    let StorageStatus {
+        span_count,
+        log_record_count,
+        hot_row_count,
+        hot_bytes,
+        ..
+    } = status;
+    let is_wal_failed = u64::from(status.wal_error.is_some());
+    let gauges = [
+        ("spans", "spans that can be found", *span_count),
+        (
+            "log_records",
+            "log records that can be found",
+            *log_record_count,
+        ),
+        (
+            "hot_rows",
+            "rows in memory and in the WAL only",
+            *hot_row_count,
+        ),
+        ("hot_bytes", "memory held by the hot buffer", *hot_bytes),
+        (
+            "hot_bytes_max",
+            "memory above which senders are refused",
+            status.hot_bytes_max,
+        ),
+        (
+            "splits",
+            "published splits that can be read",
+            status.split_count,
+        ),
+        ("split_bytes", "bytes of their files", status.split_bytes),
+        (
+            "unreadable_splits",
+            "published splits not readable",
+            status.unreadable_split_count,
+        ),
+        ("wal_bytes", "bytes of the WAL", status.wal_bytes),
+        (
+            "wal_failed",
+            "1 when the WAL takes nothing more",
+            is_wal_failed,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "gauge", help);
+        sample(out, &name, "", value);
+    }
+    let counters = [
+        (
+            "sealed_splits_total",
+            "splits written since the start",
+            status.sealed_split_count,
+        ),
+        (
+            "expired_splits_total",
+            "splits deleted by age",
+            status.expired_split_count,
+        ),
+    ];
+    for (name, help, value) in counters {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "counter", help);
+        sample(out, &name, "", value);
+    }
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    append(
+        out,
+        format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"),
+    );
+}
+
+fn sample(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+    append(out, format_args!("{name}{labels} {value}\n"));
+}
+
+fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok(), "writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_route_and_status() {
+        let metrics = Arc::new(Metrics::default());
+        metrics.begin("/api/v1/logs".to_owned()).end(StatusCode::OK);
+        drop(metrics.begin("/api/v1/logs".to_owned()));
+        let waiting = metrics.begin("/healthz".to_owned());
+        let mut text = String::new();
+        metrics.render(&mut text);
+        drop(waiting);
+        assert!(text.contains(
+            "spandrel_http_requests_total{route=\"/api/v1/logs\",status=\"200\"} 1\n\
+             spandrel_http_requests_total{route=\"/api/v1/logs\",status=\"499\"} 1\n"
+        ));
+        assert!(text.contains("spandrel_http_requests_in_flight 1\n"));
+    }
+}

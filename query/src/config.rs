@@ -119,29 +119,27 @@ const CONCURRENCY_MAX: usize = 256;
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
-impl QueryArgs {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// When a value makes no sense.
-    pub fn validate(&self) -> Result<QueryConfig, ConfigError> {
-        if !(TIMEOUT_MIN..=TIMEOUT_MAX).contains(&self.query_timeout) {
+impl TryFrom<QueryArgs> for QueryConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: QueryArgs) -> Result<Self, ConfigError> {
+        if !(TIMEOUT_MIN..=TIMEOUT_MAX).contains(&args.query_timeout) {
             return Err(ConfigError::TimeoutOutOfRange);
         }
-        if self.query_concurrency.get() > CONCURRENCY_MAX {
+        if args.query_concurrency.get() > CONCURRENCY_MAX {
             return Err(ConfigError::TooManyQueries {
                 max: CONCURRENCY_MAX,
             });
         }
-        Ok(QueryConfig {
-            http_listen: self.http_listen,
-            connections_max: usize::try_from(self.http_connections_max.get()).unwrap_or(usize::MAX),
+        Ok(Self {
+            http_listen: args.http_listen,
+            connections_max: usize::try_from(args.http_connections_max.get()).unwrap_or(usize::MAX),
             limits: Limits {
-                timeout: self.query_timeout,
-                concurrency: self.query_concurrency,
-                queue: self.query_queue,
-                rows_max: self.query_rows_max,
-                trace_spans_max: self.query_trace_spans_max,
+                timeout: args.query_timeout,
+                concurrency: args.query_concurrency,
+                queue: args.query_queue,
+                rows_max: args.query_rows_max,
+                trace_spans_max: args.query_trace_spans_max,
             },
         })
     }
@@ -173,7 +171,7 @@ pub(crate) mod tests {
     fn parse(arguments: &[&str]) -> Result<QueryConfig, String> {
         let cli = Cli::try_parse_from([&["spandrel"], arguments].concat())
             .map_err(|error| error.to_string())?;
-        cli.query.validate().map_err(|error| error.to_string())
+        QueryConfig::try_from(cli.query).map_err(|error| error.to_string())
     }
 
     #[test]

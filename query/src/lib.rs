@@ -29,7 +29,7 @@ pub use error::{QueryError, RunError};
 #[derive(Debug, Clone)]
 pub struct ServerInfo {
     /// Version of the binary.
-    pub version: String,
+    pub version: &'static str,
     /// Where OTLP/gRPC is taken in.
     pub otlp_grpc: SocketAddr,
     /// Where OTLP/HTTP is taken in.
@@ -55,11 +55,11 @@ pub struct Backend {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What the status page says.
-    pub info: ServerInfo,
+    pub server: ServerInfo,
     /// Part of `/readyz`: whether a write has succeeded.
     pub is_ready_to_write: ReadinessCheck,
     /// Further parts of `/metrics`.
-    pub extra_metrics: Vec<MetricsRenderer>,
+    pub metrics: Vec<MetricsRenderer>,
 }
 
 /// Serves the UI and every query API on the listener until `shutdown` fires; then takes no new

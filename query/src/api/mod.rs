@@ -60,11 +60,11 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
         pool: QueryPool::new(backend.storage, config.limits),
         started: backend.clock.now(),
         clock: backend.clock,
-        info: Arc::new(backend.info),
+        info: Arc::new(backend.server),
         metrics: Arc::default(),
         health: Arc::new(health::Health::new(
             backend.is_ready_to_write,
-            backend.extra_metrics,
+            backend.metrics,
         )),
     };
     let mut native = Router::new();

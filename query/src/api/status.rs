@@ -14,7 +14,7 @@ use crate::error::QueryError;
 
 #[derive(Serialize)]
 struct StatusBody {
-    version: String,
+    version: &'static str,
     endpoints: Endpoints,
     stored: Stored,
     newest_span_unix_nano: Option<String>,
@@ -54,7 +54,7 @@ pub(super) async fn status(
     let info = &api.info;
     let uptime_nanos = api.clock.now().0.saturating_sub(api.started.0);
     let body = StatusBody {
-        version: info.version.clone(),
+        version: info.version,
         endpoints: Endpoints {
             otlp_grpc: info.otlp_grpc.to_string(),
             otlp_http: info.otlp_http.to_string(),

@@ -5,6 +5,7 @@ mod ingest_logs;
 mod ingest_traces;
 mod jaeger;
 mod metrics;
+mod overload;
 mod python_sdk;
 mod restart;
 mod rust_sdk;

@@ -14,19 +14,19 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// The telemetry of one program.
-struct Instrumented {
+pub(crate) struct Instrumented {
     tracers: SdkTracerProvider,
     loggers: SdkLoggerProvider,
 }
 
 /// What the program knows about its own trace.
-struct Checkout {
-    trace_id: TraceId,
+pub(crate) struct Checkout {
+    pub(crate) trace_id: TraceId,
     charge_span_id: SpanId,
 }
 
 impl Instrumented {
-    fn start(otlp_grpc: SocketAddr) -> Self {
+    pub(crate) fn start(otlp_grpc: SocketAddr) -> Self {
         let endpoint = format!("http://{otlp_grpc}");
         let spans = SpanExporter::builder()
             .with_tonic()
@@ -52,7 +52,7 @@ impl Instrumented {
         Self { tracers, loggers }
     }
 
-    fn check_out(&self) -> Checkout {
+    pub(crate) fn check_out(&self) -> Checkout {
         let spans = tracing_opentelemetry::layer().with_tracer(self.tracers.tracer("checkout"));
         let records = OpenTelemetryTracingBridge::new(&self.loggers);
         let subscriber = tracing_subscriber::registry().with(spans).with(records);
@@ -75,8 +75,11 @@ impl Instrumented {
     }
 
     /// Hands everything over. The SDK waits for the acknowledgement.
-    async fn shut_down(self) {
+    pub(crate) async fn shut_down(self) {
         let shut_down = move || {
+            // Only a flush says whether the last export was acknowledged.
+            self.tracers.force_flush().unwrap();
+            self.loggers.force_flush().unwrap();
             self.tracers.shutdown().unwrap();
             self.loggers.shutdown().unwrap();
         };

@@ -34,7 +34,7 @@ impl ShopProcess {
     pub async fn start(spandrel: &SpandrelProcess) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = command(&binary());
-        command.args(["shop", "up", "--listen", "127.0.0.1:0"]);
+        command.args(["shop", "up", "--gateway-listen", "127.0.0.1:0"]);
         command
             .arg("--otlp")
             .arg(format!("http://{}", spandrel.otlp_grpc));
@@ -66,7 +66,7 @@ impl ShopProcess {
             .post("/api/cart/items", &HEADERS, line.to_string())
             .await;
         cart.json(StatusCode::OK);
-        let order = json!({ "customer_id": "cust-0001", "card_token": card_token });
+        let order = json!({ "customer_id": "customer-001", "card_token": card_token });
         let placed = self
             .gateway
             .post("/api/orders", &HEADERS, order.to_string())
@@ -94,7 +94,11 @@ async fn gateway_address(stdout: &mut Lines<BufReader<ChildStdout>>) -> SocketAd
     let mut seen = String::new();
     while let Some(line) = stdout.next_line().await.unwrap() {
         if let Some((_, address)) = line.split_once("http://") {
-            let address = address.split_whitespace().next().unwrap_or_default();
+            let address = address
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches('.');
             return address
                 .parse()
                 .unwrap_or_else(|error| panic!("{error} in {line:?}"));

@@ -121,7 +121,7 @@ async fn a_program_with_the_rust_sdk_finds_its_trace_and_the_logs_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spans_without_a_current_trace_do_not_mix_with_others() {
+async fn programs_that_export_side_by_side_keep_their_traces_apart() {
     let spandrel = SpandrelProcess::start().await;
     let first = Instrumented::start(spandrel.otlp_grpc);
     let second = Instrumented::start(spandrel.otlp_grpc);

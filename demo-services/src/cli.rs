@@ -321,8 +321,8 @@ async fn run_load(args: LoadArgs, shutdown: CancellationToken) -> Result<(), Sho
     Ok(())
 }
 
-/// One line a second; on a terminal always the same one.
-async fn print_progress(
+/// Prints how the load goes until `done`: one line a second; on a terminal always the same one.
+pub async fn print_progress(
     progress: watch::Receiver<Progress>,
     done: CancellationToken,
 ) -> io::Result<()> {

@@ -1,5 +1,9 @@
 //! The command line.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line talks to the terminal"
+)]
 
 use std::net::SocketAddr;
 
@@ -8,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::demo::{self, DemoArgs};
-use crate::logging::{self, LogArgs};
+use crate::logging;
 use crate::serve::{Addresses, ServeArgs, Server};
 use crate::shutdown::Signals;
 
@@ -18,8 +22,6 @@ use crate::shutdown::Signals;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    log: LogArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,18 +45,18 @@ pub(crate) async fn run() -> Result<()> {
     let cli = Cli::from_arg_matches(&matches)?;
     match cli.command {
         Command::Serve(args) => {
-            logging::start(&cli.log, "info")?;
+            logging::start(&args.log, "info")?;
             serve(*args).await
         }
         Command::Demo(args) => {
-            logging::start(&cli.log, "warn")?;
+            logging::start(&args.serve.log, "warn")?;
             let keeps_data = names_a_data_dir(&matches, "demo");
             demo::run(*args, keeps_data, Signals::listen()?.token()).await
         }
         // The shop sets up its own telemetry: its log records are part of what it shows.
         Command::Shop(args) => {
             let signals = Signals::listen()?;
-            Ok(demo_services::cli::run(*args, signals.token()).await?)
+            Ok(demo_services::cli::run(args.command, signals.token()).await?)
         }
     }
 }

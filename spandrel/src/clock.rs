@@ -10,7 +10,10 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixNanos {
-        #[expect(clippy::disallowed_methods, reason = "everybody else is handed this clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "everybody else is handed this clock"
+        )]
         let now = SystemTime::now();
         // A clock before 1970 counts as 1970; one after 2554 as the end of time.
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -9,11 +9,11 @@ use tracing_subscriber::EnvFilter;
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogArgs {
     /// What to log: a level, or directives such as `info,storage=debug`
-    #[arg(long, env = "SPANDREL_LOG", value_name = "FILTER", global = true)]
+    #[arg(long, env = "SPANDREL_LOG", value_name = "FILTER")]
     log: Option<String>,
 
     /// How a line of the log is written
-    #[arg(long, env = "SPANDREL_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    #[arg(long, env = "SPANDREL_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
 }
 
@@ -34,7 +34,9 @@ pub(crate) fn start(args: &LogArgs, default_filter: &str) -> Result<()> {
     let directives = args.log.as_deref().unwrap_or(default_filter);
     let filter = EnvFilter::try_new(directives)
         .with_context(|| format!("--log does not understand \"{directives}\""))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = match args.log_format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().try_init(),

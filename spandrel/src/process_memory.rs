@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-/// Resident memory of a process in bytes: `VmRSS` of `/proc/<pid>/status`. `None` when it is gone or the
-/// system does not say.
-pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
-    let path = PathBuf::from(format!("/proc/{pid}/status"));
-    parse_resident(&std::fs::read_to_string(path).ok()?)
+/// A process's share of resident memory in bytes: `Pss` of `/proc/<pid>/smaps_rollup`, where a page that
+/// several processes map counts in parts. The right figure to add up over processes of one binary. `None`
+/// when the process is gone or the system does not say.
+pub(crate) fn proportional_bytes(pid: u32) -> Option<u64> {
+    let path = PathBuf::from(format!("/proc/{pid}/smaps_rollup"));
+    parse_proportional(&std::fs::read_to_string(path).ok()?)
 }
 
-fn parse_resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn parse_proportional(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -20,9 +21,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resident_memory_is_read_from_the_status_file() {
-        let status = "Name:\tspandrel\nVmPeak:\t  999 kB\nVmRSS:\t    2048 kB\nThreads:\t4\n";
-        assert_eq!(parse_resident(status), Some(2 << 20));
-        assert_eq!(parse_resident("Name:\tspandrel\n"), None);
+    fn the_proportional_share_is_read_from_the_rollup() {
+        let rollup = "55d0-7ffe ---p 00000000 00:00 0  [rollup]\nRss:  9999 kB\nPss:  2048 kB\n";
+        assert_eq!(parse_proportional(rollup), Some(2 << 20));
+        assert_eq!(parse_proportional("Rss:  9999 kB\n"), None);
     }
 }

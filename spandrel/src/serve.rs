@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use collector::{CollectorArgs, CollectorConfig, CollectorMetrics};
 use model::Clock;
-use query::{QueryArgs, QueryConfig};
+use query::{Backend, QueryArgs, QueryConfig, ServerInfo};
 use storage::{Storage, StorageArgs, StorageConfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
+use crate::logging::LogArgs;
 
 /// Settings of every part of the server.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +26,8 @@ pub(crate) struct ServeArgs {
     pub(crate) collector: CollectorArgs,
     #[command(flatten)]
     pub(crate) query: QueryArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// Where the server listens, with the ports the system chose.
@@ -65,31 +68,54 @@ impl Server {
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let data_dir = storage_config.data_dir().to_path_buf();
+        let info = ServerInfo {
+            version: env!("CARGO_PKG_VERSION"),
+            otlp_grpc: addresses.otlp_grpc,
+            otlp_http: addresses.otlp_http,
+            http: addresses.http,
+            data_dir: data_dir.clone(),
+            retention_age: Some(storage_config.retention_age()),
+        };
         let opening_clock = Arc::clone(&clock);
         let storage =
             tokio::task::spawn_blocking(move || Storage::open(storage_config, opening_clock))
                 .await?
-                .with_context(|| format!("cannot open the data directory {}", data_dir.display()))?;
+                .with_context(|| {
+                    format!("cannot open the data directory {}", data_dir.display())
+                })?;
 
-        let metrics = Arc::new(CollectorMetrics::default());
+        let metrics = Arc::new(CollectorMetrics::new(&collector_config));
         let mut parts = JoinSet::new();
         let receiving = collector::run(
             collector_config,
-            collector::Listeners { otlp_grpc, otlp_http },
+            collector::Listeners {
+                otlp_grpc,
+                otlp_http,
+            },
             storage.clone(),
             Arc::clone(&metrics),
             shutdown.clone(),
         );
         run_part(&mut parts, &shutdown, async { Ok(receiving.await?) });
-        let parts_of_query = query::Parts {
+        let watched = storage.clone();
+        let backend = Backend {
             storage: storage.clone(),
             clock,
-            server: server_info(addresses),
-            metrics: vec![Arc::new(move |out: &mut String| metrics.render_prometheus(out))],
+            server: info,
+            // Opening wrote and synced a file; since then only a failed write changes the answer.
+            is_ready_to_write: Arc::new(move || watched.status().wal_error.is_none()),
+            metrics: vec![Arc::new(move |out: &mut String| {
+                metrics.render_prometheus(out);
+            })],
         };
-        let answering = query::run(query_config, http, parts_of_query, shutdown.clone());
+        let answering = query::run(query_config, http, backend, shutdown.clone());
         run_part(&mut parts, &shutdown, async { Ok(answering.await?) });
-        Ok(Self { addresses, storage, parts, shutdown })
+        Ok(Self {
+            addresses,
+            storage,
+            parts,
+            shutdown,
+        })
     }
 
     /// Where it listens.
@@ -144,17 +170,13 @@ fn run_part(
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    let variable = format!("SPANDREL_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
+    let variable = format!(
+        "SPANDREL_{}",
+        flag.trim_start_matches('-')
+            .replace('-', "_")
+            .to_uppercase()
+    );
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; choose another address with {flag} or {variable}")
     })
-}
-
-fn server_info(addresses: Addresses) -> query::ServerInfo {
-    query::ServerInfo {
-        version: env!("CARGO_PKG_VERSION"),
-        otlp_grpc: addresses.otlp_grpc,
-        otlp_http: addresses.otlp_http,
-        http: addresses.http,
-    }
 }

@@ -29,10 +29,12 @@ impl Signals {
             stop.cancel();
             next(&mut interrupt, &mut terminate).await;
             tracing::warn!("asked twice: stopping without finishing");
-            #[expect(clippy::exit, reason = "the user asked for it twice")]
             std::process::exit(130);
         });
-        Ok(Self { token, _listener: listener })
+        Ok(Self {
+            token,
+            _listener: listener,
+        })
     }
 
     /// Cancelled by the first signal.

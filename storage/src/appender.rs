@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
 use model::Signal;
@@ -9,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Shared;
 use crate::error::AppendError;
+use crate::sealer::SealerCommand;
 use crate::view::{Acknowledged, Frozen};
 use crate::wal::writer::WalWriter;
 
@@ -38,6 +40,7 @@ pub(crate) struct Appender {
     pub(crate) commands: mpsc::Receiver<AppenderCommand>,
     pub(crate) wal: WalWriter,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) sealer: SyncSender<SealerCommand>,
 }
 
 impl Appender {
@@ -140,6 +143,9 @@ impl Appender {
             && let Err(error) = self.wal.rotate()
         {
             tracing::warn!(%error, "failed to begin a new wal file");
+        }
+        if self.shared.is_seal_due() && self.sealer.try_send(SealerCommand::Check).is_err() {
+            tracing::trace!("the sealer has been told already");
         }
     }
 }

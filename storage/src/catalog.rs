@@ -1,5 +1,6 @@
 //! Which splits exist: one SQLite file, one transaction per change.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use model::{Signal, TimeRange, UnixNanos};
@@ -53,6 +54,7 @@ pub(crate) struct PublishedSplit {
     pub(crate) row_count: u32,
     pub(crate) time_range: TimeRange,
     pub(crate) size_bytes: u64,
+    pub(crate) sealed: UnixNanos,
 }
 
 /// The open catalog. One thread changes it at a time.
@@ -95,7 +97,7 @@ impl Catalog {
                      start_unix_nano INTEGER NOT NULL,
                      end_unix_nano INTEGER NOT NULL,
                      size_bytes INTEGER NOT NULL,
-                     published_unix_nano INTEGER NOT NULL
+                     sealed_unix_nano INTEGER NOT NULL
                  ) STRICT;",
             )?;
             let version = transaction
@@ -128,12 +130,12 @@ impl Catalog {
             .map_err(failed("read the low-water mark", &self.path))
     }
 
-    /// Publishes splits and raises the WAL low-water mark, both or neither; durable on return.
+    /// Publishes splits and raises the WAL low-water mark, both or neither; durable on return. Fails
+    /// when the mark is not at `low_water.start`.
     pub(crate) fn publish(
         &mut self,
         splits: &[PublishedSplit],
-        low_water: u64,
-        now: UnixNanos,
+        low_water: Range<u64>,
     ) -> Result<(), CatalogError> {
         self.in_transaction("publish", |transaction| {
             for split in splits {
@@ -146,15 +148,21 @@ impl Catalog {
                         split.time_range.start.0.cast_signed(),
                         split.time_range.end.0.cast_signed(),
                         split.size_bytes.cast_signed(),
-                        now.0.cast_signed(),
+                        split.sealed.0.cast_signed(),
                     ],
                 )?;
             }
-            transaction.execute(
-                "UPDATE wal_low_water SET sequence = ?1",
-                [low_water.cast_signed()],
+            // Had an earlier publish of the same rows happened although it was reported as failed,
+            // the mark would be elsewhere: publishing them again would show them twice.
+            let raised = transaction.execute(
+                "UPDATE wal_low_water SET sequence = ?2 WHERE sequence = ?1",
+                [low_water.start.cast_signed(), low_water.end.cast_signed()],
             )?;
-            Ok(())
+            if raised == 1 {
+                Ok(())
+            } else {
+                Err(rusqlite::Error::StatementChangedRows(raised))
+            }
         })
     }
 
@@ -186,7 +194,8 @@ impl Catalog {
 
     fn read_rows(&self) -> rusqlite::Result<Vec<SplitRow>> {
         let mut statement = self.connection.prepare(
-            "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes
+            "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes,
+                    sealed_unix_nano
              FROM splits ORDER BY id",
         )?;
         let rows = statement.query_map([], |row| {
@@ -197,6 +206,7 @@ impl Catalog {
                 start: row.get(3)?,
                 end: row.get(4)?,
                 size_bytes: row.get(5)?,
+                sealed: row.get(6)?,
             })
         })?;
         rows.collect()
@@ -226,6 +236,7 @@ struct SplitRow {
     start: i64,
     end: i64,
     size_bytes: i64,
+    sealed: i64,
 }
 
 impl SplitRow {
@@ -241,6 +252,7 @@ impl SplitRow {
                 end: UnixNanos::from_column(self.end),
             },
             size_bytes: self.size_bytes.cast_unsigned(),
+            sealed: UnixNanos::from_column(self.sealed),
         })
     }
 }
@@ -260,7 +272,7 @@ mod tests {
 
     use super::*;
 
-    fn split(range: std::ops::Range<u64>) -> PublishedSplit {
+    fn split(range: Range<u64>) -> PublishedSplit {
         PublishedSplit {
             id: SplitId::new(),
             signal: Signal::Logs,
@@ -270,6 +282,7 @@ mod tests {
                 end: UnixNanos(range.end),
             },
             size_bytes: 77,
+            sealed: UnixNanos(5),
         }
     }
 
@@ -279,7 +292,7 @@ mod tests {
         let path = dir.path().join("catalog.sqlite");
         let splits = [split(0..10), split(5..u64::MAX)];
         let mut catalog = Catalog::open(&path).unwrap();
-        catalog.publish(&splits, 41, UnixNanos(1)).unwrap();
+        catalog.publish(&splits, 0..41).unwrap();
         drop(catalog);
         let mut catalog = Catalog::open(&path).unwrap();
         assert_eq!(catalog.low_water().unwrap(), 41);
@@ -292,11 +305,9 @@ mod tests {
     fn a_publish_that_fails_leaves_the_low_water_mark_where_it_was() {
         let dir = TempDir::new().unwrap();
         let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
-        let split = split(0..1);
-        catalog
-            .publish(std::slice::from_ref(&split), 5, UnixNanos(1))
-            .unwrap();
-        let again = catalog.publish(&[split], 9, UnixNanos(2));
+        let first = split(0..1);
+        catalog.publish(std::slice::from_ref(&first), 0..5).unwrap();
+        let again = catalog.publish(&[first], 5..9);
         assert!(matches!(
             again,
             Err(CatalogError::Sqlite {
@@ -305,6 +316,15 @@ mod tests {
             })
         ));
         assert_eq!(catalog.low_water().unwrap(), 5);
+        let stale = catalog.publish(&[split(0..1)], 4..9);
+        assert!(matches!(
+            stale,
+            Err(CatalogError::Sqlite {
+                operation: "publish",
+                ..
+            })
+        ));
+        assert_eq!(catalog.list_splits().unwrap().len(), 1);
     }
 
     #[test]

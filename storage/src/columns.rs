@@ -2,8 +2,11 @@
 
 use std::any::Any;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, BinaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch, TimestampNanosecondArray,
+    Array, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampNanosecondArray,
 };
 use model::schema::column;
 use model::{BatchError, Signal, UnixNanos};
@@ -89,6 +92,53 @@ impl<'a> TimeColumn<'a> {
                 time => UnixNanos::from_column(time),
             },
         }
+    }
+}
+
+/// A column of texts behind a dictionary.
+#[derive(Clone, Copy)]
+pub(crate) struct TextDictionary<'a> {
+    keys: &'a Int32Array,
+    values: &'a StringArray,
+}
+
+impl<'a> TextDictionary<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch, name: &str) -> Result<Self, BatchError> {
+        let wrong = || BatchError::WrongType {
+            column: name.to_owned(),
+        };
+        let array = batch
+            .column_by_name(name)
+            .ok_or_else(|| BatchError::MissingColumn {
+                column: name.to_owned(),
+            })?;
+        let dictionary = array.as_dictionary_opt::<Int32Type>().ok_or_else(wrong)?;
+        let values = dictionary
+            .values()
+            .as_string_opt::<i32>()
+            .ok_or_else(wrong)?;
+        Ok(Self {
+            keys: dictionary.keys(),
+            values,
+        })
+    }
+
+    /// Position of the row's text among the texts of the dictionary.
+    pub(crate) fn key(&self, row: usize) -> usize {
+        usize::try_from(self.keys.value(row)).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn text(&self, row: usize) -> &'a str {
+        self.values.value(self.key(row))
+    }
+
+    /// The texts of the dictionary, by position; some may belong to no row.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &'a str> {
+        self.values.iter().map(Option::unwrap_or_default)
+    }
+
+    pub(crate) fn row_count(&self) -> usize {
+        self.keys.len()
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use model::{SpanId, TimeRange, TraceId};
 
-pub(crate) use rows::{Matcher, Rows};
+pub(crate) use rows::{Matcher, Rows, columns_of};
 
 /// Rows in a time range that satisfy every predicate.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
 use arrow_array::{Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use model::schema::{self, column};
 use model::{BatchError, Signal, TimeRange, TraceId, UnixNanos};
 
-use crate::columns::{DurationColumn, IdColumn, TimeColumn, typed};
+use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::error::ReadError;
 use crate::filter::{Filter, Matcher, Rows};
 use crate::snapshot::{Columns, Match, OperationCount, project};
@@ -173,10 +171,10 @@ impl HotBatch {
 
     /// See [`crate::Source::service_counts`].
     pub(crate) fn service_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
-        let (keys, services) = self.services()?;
+        let services = TextDictionary::new(&self.batch, column::SERVICE_NAME)?;
         let mut counts: HashMap<&str, u64> = HashMap::new();
-        for key in keys.values() {
-            *counts.entry(service_at(services, *key)).or_default() += 1;
+        for row in 0..services.row_count() {
+            *counts.entry(services.text(row)).or_default() += 1;
         }
         let mut counts: Vec<_> = counts
             .into_iter()
@@ -191,12 +189,12 @@ impl HotBatch {
         if self.signal == Signal::Logs {
             return Ok(Vec::new());
         }
-        let (keys, services) = self.services()?;
+        let services = TextDictionary::new(&self.batch, column::SERVICE_NAME)?;
         let names: &StringArray = typed(&self.batch, column::NAME)?;
         let kinds: &Int32Array = typed(&self.batch, column::KIND)?;
         let mut counts: HashMap<(&str, i32), u64> = HashMap::new();
-        for (row, key) in keys.values().iter().enumerate() {
-            if service_at(services, *key) == service {
+        for row in 0..services.row_count() {
+            if services.text(row) == service {
                 *counts
                     .entry((names.value(row), kinds.value(row)))
                     .or_default() += 1;
@@ -212,22 +210,6 @@ impl HotBatch {
             .collect();
         counts.sort_unstable();
         Ok(counts)
-    }
-
-    fn services(&self) -> Result<(&Int32Array, &StringArray), BatchError> {
-        let wrong = || BatchError::WrongType {
-            column: column::SERVICE_NAME.to_owned(),
-        };
-        let dictionary = self
-            .batch
-            .column_by_name(column::SERVICE_NAME)
-            .and_then(|array| array.as_dictionary_opt::<Int32Type>())
-            .ok_or_else(wrong)?;
-        let values = dictionary
-            .values()
-            .as_string_opt::<i32>()
-            .ok_or_else(wrong)?;
-        Ok((dictionary.keys(), values))
     }
 
     /// Trace ordinals by row, numbered in the order in which the traces appear.
@@ -249,10 +231,6 @@ impl HotBatch {
         }
         Ok(self.groups.get_or_init(|| groups))
     }
-}
-
-fn service_at(services: &StringArray, key: i32) -> &str {
-    usize::try_from(key).map_or("", |key| services.value(key))
 }
 
 /// The range that holds the moments of every row; the batch has at least one.

@@ -4,8 +4,6 @@
 //! afterwards. The hot buffer is sealed into splits in the background; a split becomes visible in
 //! the same moment in which its rows leave the hot buffer.
 
-#![expect(dead_code, reason = "sealing comes with the next change")]
-
 pub mod error;
 pub mod filter;
 
@@ -18,12 +16,18 @@ mod files;
 mod hot;
 mod lock;
 mod open;
+mod retention;
+mod row_set;
+mod sealer;
 mod snapshot;
 mod split;
 mod status;
+mod text_index;
 mod view;
 mod wal;
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -33,17 +37,20 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use model::{Clock, Signal};
+use model::{Clock, Signal, UnixNanos};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
+use crate::error::SealError;
 use crate::lock::DirectoryLock;
+use crate::sealer::SealerCommand;
 use crate::status::Counters;
 use crate::view::{Acknowledged, View};
 
@@ -85,8 +92,10 @@ struct Inner {
 /// The threads and what keeps them running.
 #[derive(Debug)]
 struct Running {
-    commands: mpsc::Sender<AppenderCommand>,
+    appender_commands: mpsc::Sender<AppenderCommand>,
     appender: JoinHandle<()>,
+    sealer_commands: SyncSender<SealerCommand>,
+    sealer: JoinHandle<()>,
 }
 
 /// What the threads and the handles share.
@@ -202,11 +211,45 @@ impl Storage {
     /// Safe to call more than once.
     pub async fn shutdown(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
+        if let Err(error) = self.seal().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "hot buffer stays in the wal"
+            );
+        }
         let inner = Arc::clone(&self.inner);
         let stopped = tokio::task::spawn_blocking(move || inner.stop()).await;
         if let Err(error) = stopped {
             tracing::error!(%error, "failed to stop the storage threads");
         }
+    }
+}
+
+impl Storage {
+    /// Moves everything acknowledged so far into splits; does nothing after a shutdown.
+    async fn seal(&self) -> Result<(), SealError> {
+        self.ask_sealer(SealerCommand::Seal).await.unwrap_or(Ok(()))
+    }
+
+    /// Deletes what has expired, now instead of at the next tick.
+    #[cfg(test)]
+    async fn expire(&self) {
+        self.ask_sealer(SealerCommand::Expire).await.unwrap();
+    }
+
+    /// Sends a command and waits for its answer; `None` when the thread has ended.
+    async fn ask_sealer<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> SealerCommand + Send + 'static,
+    ) -> Option<T> {
+        let commands = {
+            let running = self.inner.running.lock();
+            running.as_ref()?.sealer_commands.clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        let send = move || commands.send(command(answer)).is_ok();
+        let is_sent = tokio::task::spawn_blocking(send).await.unwrap_or(false);
+        if is_sent { answered.await.ok() } else { None }
     }
 }
 
@@ -216,9 +259,13 @@ impl Inner {
         let Some(running) = self.running.lock().take() else {
             return;
         };
-        drop(running.commands);
+        drop(running.appender_commands);
         if running.appender.join().is_err() {
             tracing::error!("the wal thread panicked");
+        }
+        drop(running.sealer_commands);
+        if running.sealer.join().is_err() {
+            tracing::error!("the seal thread panicked");
         }
     }
 }
@@ -238,6 +285,16 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    /// Whether the hot buffer is large or old enough to become splits.
+    fn is_seal_due(&self) -> bool {
+        let size = self.view.hot_size();
+        let age_nanos = u64::try_from(self.config.seal_age.as_nanos()).unwrap_or(u64::MAX);
+        let is_old = |oldest: UnixNanos| oldest.0.saturating_add(age_nanos) <= self.clock.now().0;
+        size.row_count >= self.config.seal_rows
+            || size.budget_bytes >= self.config.seal_bytes
+            || size.oldest_arrival.is_some_and(is_old)
+    }
+
     fn status(&self) -> StorageStatus {
         let snapshot = self.view.snapshot();
         let counts = self.counters.get();

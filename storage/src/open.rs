@@ -1,5 +1,6 @@
 //! Opening: lock, catalog, splits, WAL replay, threads. After a crash this is the recovery.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,6 +17,10 @@ use crate::config::StorageConfig;
 use crate::error::OpenError;
 use crate::files::{self, FileError};
 use crate::lock::DirectoryLock;
+use crate::retention;
+use crate::sealer::{Retry, Sealer};
+use crate::split::reader::Split;
+use crate::split::writer;
 use crate::status::Counters;
 use crate::view::{Acknowledged, View};
 use crate::wal::format::Entry;
@@ -27,7 +32,7 @@ use crate::{Directories, Inner, Running, Shared, Storage};
 pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Storage, OpenError> {
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
-    let catalog = Catalog::open(&config.data_dir.join("catalog.sqlite"))?;
+    let mut catalog = Catalog::open(&config.data_dir.join("catalog.sqlite"))?;
     let low_water = catalog.low_water()?;
     let shared = Arc::new(Shared {
         budget: MemoryBudget::new(config.hot_bytes_max),
@@ -38,10 +43,12 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
         counters: Counters::default(),
         _lock: lock,
     });
+    open_splits(&shared, &catalog)?;
+    retention::run(&shared, &mut catalog);
     let next_sequence = recover(&shared, low_water)?;
     let wal_dir = &shared.directories.wal;
     let wal = WalWriter::create(wal_dir, next_sequence, shared.config.wal_file_bytes)?;
-    start(shared, wal)
+    start(shared, wal, catalog, low_water)
 }
 
 fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {
@@ -116,23 +123,67 @@ fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
     published
 }
 
-fn start(shared: Arc<Shared>, wal: WalWriter) -> Result<Storage, OpenError> {
-    let (commands, receiver) = mpsc::channel(shared.config.wal_queue_requests);
+fn start(
+    shared: Arc<Shared>,
+    wal: WalWriter,
+    catalog: Catalog,
+    low_water: u64,
+) -> Result<Storage, OpenError> {
+    let (appender_commands, receiver) = mpsc::channel(shared.config.wal_queue_requests);
+    let (sealer_commands, sealer_receiver) = std::sync::mpsc::sync_channel(SEALER_QUEUE_COMMANDS);
+    let sealer = Sealer {
+        commands: sealer_receiver,
+        appender: appender_commands.downgrade(),
+        shared: Arc::clone(&shared),
+        catalog,
+        low_water,
+        retry: Retry::default(),
+    };
     let appender = Appender {
         commands: receiver,
         wal,
         shared: Arc::clone(&shared),
+        sealer: sealer_commands.clone(),
     };
+    let sealer = spawn("seal", || sealer.run())?;
     let appender = spawn("wal", || appender.run())?;
+    let commands = appender_commands.downgrade();
+    let running = Running {
+        appender_commands,
+        appender,
+        sealer_commands,
+        sealer,
+    };
     let inner = Inner {
         shared,
         is_closing: AtomicBool::new(false),
-        commands: commands.downgrade(),
-        running: Mutex::new(Some(Running { commands, appender })),
+        commands,
+        running: Mutex::new(Some(running)),
     };
     Ok(Storage {
         inner: Arc::new(inner),
     })
+}
+
+/// Commands that may wait for the seal thread.
+const SEALER_QUEUE_COMMANDS: usize = 8;
+
+/// Opens what the catalog lists and removes what it does not list.
+fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
+    let dir = &shared.directories.splits;
+    let published = catalog.list_splits()?;
+    let ids: HashSet<&str> = published.iter().map(|split| split.id.as_str()).collect();
+    writer::remove_unpublished(dir, |name| ids.contains(name))?;
+    for split in &published {
+        match Split::open(dir, split.id.clone(), split.signal) {
+            Ok(opened) => shared.view.add_split(split.clone(), opened),
+            Err(error) => {
+                tracing::error!(%error, split_id = %split.id, "failed to open split");
+                shared.view.add_unreadable(split.clone(), error.to_string());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn spawn(

@@ -9,6 +9,8 @@ use model::{Signal, TimeRange, TraceId, UnixNanos};
 use crate::error::ReadError;
 use crate::filter::Filter;
 use crate::hot::HotBatch;
+use crate::split::find;
+use crate::split::reader::Split;
 
 /// Everything that was acknowledged when it was taken, each row once. Cheap to clone; what it holds
 /// stays readable for as long as it lives, also when retention deletes it meanwhile.
@@ -81,6 +83,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 enum Kind {
     Hot(Arc<HotBatch>),
+    Split(Arc<Split>),
 }
 
 /// A row that satisfies a filter.
@@ -129,10 +132,25 @@ impl Source {
         }
     }
 
+    pub(crate) fn split(split: Arc<Split>) -> Self {
+        Self {
+            kind: Kind::Split(split),
+        }
+    }
+
+    /// The split behind it, if it is one.
+    pub(crate) fn as_split(&self) -> Option<&Split> {
+        match &self.kind {
+            Kind::Hot(_) => None,
+            Kind::Split(split) => Some(split),
+        }
+    }
+
     /// Names the source among the sources of its snapshot.
     pub fn id(&self) -> &str {
         match &self.kind {
             Kind::Hot(batch) => batch.id(),
+            Kind::Split(split) => split.id().as_str(),
         }
     }
 
@@ -140,6 +158,7 @@ impl Source {
     pub fn signal(&self) -> Signal {
         match &self.kind {
             Kind::Hot(batch) => batch.signal(),
+            Kind::Split(split) => split.signal(),
         }
     }
 
@@ -152,6 +171,7 @@ impl Source {
     pub fn row_count(&self) -> u32 {
         match &self.kind {
             Kind::Hot(batch) => batch.row_count(),
+            Kind::Split(split) => split.row_count(),
         }
     }
 
@@ -159,6 +179,7 @@ impl Source {
     pub fn time_range(&self) -> TimeRange {
         match &self.kind {
             Kind::Hot(batch) => batch.time_range(),
+            Kind::Split(split) => split.time_range(),
         }
     }
 
@@ -173,6 +194,7 @@ impl Source {
     ) -> Result<(), ReadError> {
         match &self.kind {
             Kind::Hot(batch) => batch.find(filter, visit),
+            Kind::Split(split) => find::find(split, filter, visit),
         }
     }
 
@@ -183,6 +205,7 @@ impl Source {
     pub fn rows_of_trace(&self, id: TraceId) -> Result<Vec<u32>, ReadError> {
         match &self.kind {
             Kind::Hot(batch) => batch.rows_of_trace(id),
+            Kind::Split(split) => split.rows_of_trace(id),
         }
     }
 
@@ -194,6 +217,7 @@ impl Source {
         self.check_rows(rows)?;
         match &self.kind {
             Kind::Hot(batch) => batch.trace_ids(rows),
+            Kind::Split(split) => split.trace_ids(rows),
         }
     }
 
@@ -205,6 +229,7 @@ impl Source {
         self.check_rows(rows)?;
         match &self.kind {
             Kind::Hot(batch) => batch.read(rows, columns),
+            Kind::Split(split) => split.read(rows, columns),
         }
     }
 
@@ -215,6 +240,7 @@ impl Source {
     pub fn service_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
         match &self.kind {
             Kind::Hot(batch) => batch.service_counts(),
+            Kind::Split(split) => split.service_counts(),
         }
     }
 
@@ -225,6 +251,7 @@ impl Source {
     pub fn operation_counts(&self, service: &str) -> Result<Vec<OperationCount>, ReadError> {
         match &self.kind {
             Kind::Hot(batch) => batch.operation_counts(service),
+            Kind::Split(split) => split.operation_counts(service),
         }
     }
 

@@ -82,8 +82,13 @@ impl StorageStatus {
             start: known.start.min(range.start),
             end: known.end.max(range.end),
         }));
-        if source.is_hot() {
-            self.hot_row_count += rows;
+        match source.as_split() {
+            Some(split) if split.is_unreadable() => self.unreadable_split_count += 1,
+            Some(split) => {
+                self.split_count += 1;
+                self.split_bytes += split.size_bytes();
+            }
+            None => self.hot_row_count += rows,
         }
     }
 }

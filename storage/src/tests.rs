@@ -1,12 +1,16 @@
 //! Promises of the whole storage.
 
-use model::{Signal, TraceId};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use model::{Signal, TimeRange, TraceId, UnixNanos};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::error::{AppendError, OpenError};
+use crate::error::{AppendError, OpenError, ReadError};
 use crate::filter::{Filter, Test, TextMatch};
-use crate::testing::{ManualClock, found, open, open_with, span_names, spans};
-use crate::{Storage, StorageConfig};
+use crate::testing::{ManualClock, found, logs, open, open_with, span_names, spans};
+use crate::{Columns, Storage, StorageConfig};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_visible_at_once_and_after_a_crash() {
@@ -156,4 +160,255 @@ async fn appends_after_shutdown_are_refused() {
         .await
         .unwrap_err();
     assert!(matches!(refused, AppendError::ShuttingDown));
+}
+
+#[tokio::test]
+async fn shutdown_seals_and_the_next_start_reads_the_splits() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    storage.shutdown().await;
+    drop(storage);
+    let storage = open(dir.path());
+    let status = storage.status();
+    assert_eq!(
+        (status.span_count, status.hot_row_count, status.split_count),
+        (1, 0, 1)
+    );
+    assert_eq!(span_names(&storage.snapshot()), ["a"]);
+}
+
+#[tokio::test]
+async fn the_hot_buffer_is_sealed_when_it_has_enough_rows() {
+    let dir = TempDir::new().unwrap();
+    let storage = open_with(dir.path(), |config| config.seal_rows = 2);
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20), (1, 2, "b", 10, 20)]))
+        .await
+        .unwrap();
+    // A later seal that finds nothing waits for the one that was begun.
+    storage.seal().await.unwrap();
+    let status = storage.status();
+    assert_eq!(
+        (status.hot_row_count, status.split_count, status.hot_bytes),
+        (0, 1, 0)
+    );
+    assert_eq!(span_names(&storage.snapshot()), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn splits_older_than_the_retention_age_are_deleted_and_old_snapshots_still_read_them() {
+    let dir = TempDir::new().unwrap();
+    let clock = ManualClock::at(1_000);
+    let config = || StorageConfig::in_dir(dir.path());
+    let storage = Storage::open(config(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    storage
+        .append(spans("cart", &[(1, 1, "old", 10, 20)]))
+        .await
+        .unwrap();
+    storage.shutdown().await;
+    drop(storage);
+
+    clock.set(2_000);
+    let storage = Storage::open(config(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    storage
+        .append(spans("cart", &[(1, 2, "new", 10, 20)]))
+        .await
+        .unwrap();
+    storage.seal().await.unwrap();
+    let before = storage.snapshot();
+    let age_nanos = u64::try_from(config().retention_age().as_nanos()).unwrap();
+    clock.set(1_000 + age_nanos);
+    storage.expire().await;
+    assert_eq!(span_names(&storage.snapshot()), ["new"]);
+    assert_eq!(storage.status().expired_split_count, 1);
+    let directories = || {
+        std::fs::read_dir(dir.path().join("splits"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(span_names(&before), ["new", "old"]);
+    assert_eq!(directories(), 2);
+    drop(before);
+    assert_eq!(directories(), 1);
+    drop(storage);
+
+    clock.set(2_000 + age_nanos);
+    let storage = Storage::open(config(), clock).unwrap();
+    assert_eq!(span_names(&storage.snapshot()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_damaged_split_is_an_error_and_the_others_stay_readable() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    for (span, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        storage
+            .append(spans("cart", &[(1, span, name, 10, 20)]))
+            .await
+            .unwrap();
+        storage.seal().await.unwrap();
+    }
+    drop(storage);
+    let mut splits: Vec<_> = std::fs::read_dir(dir.path().join("splits"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    splits.sort();
+    let columns = splits[0].join("rows.parquet");
+    let mut bytes = std::fs::read(&columns).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&columns, bytes).unwrap();
+    std::fs::write(splits[1].join("metadata.json"), "{").unwrap();
+
+    let storage = open(dir.path());
+    let snapshot = storage.snapshot();
+    assert_eq!(snapshot.unreadable_splits().len(), 1);
+    let mut damaged = 0;
+    for source in snapshot.sources(Signal::Traces) {
+        match source.find(&Filter::everything(), &mut |_| ControlFlow::Continue(())) {
+            Ok(()) => assert_eq!(
+                source.id(),
+                splits[2].file_name().unwrap().to_str().unwrap()
+            ),
+            Err(ReadError::Damaged { file, .. }) => {
+                assert_eq!(file, "rows.parquet");
+                damaged += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(damaged, 1);
+    let status = storage.status();
+    assert_eq!((status.unreadable_split_count, status.split_count), (2, 1));
+}
+
+#[tokio::test]
+async fn long_texts_are_found_exactly_in_splits_too() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    let long = |end: &str| "long name ".repeat(40) + end;
+    let (a, b) = (long("a"), long("b"));
+    storage
+        .append(spans(&a, &[(1, 1, &a, 10, 20), (1, 2, &b, 10, 20)]))
+        .await
+        .unwrap();
+    storage
+        .append(spans(&b, &[(1, 3, &a, 10, 20), (1, 4, "short", 10, 20)]))
+        .await
+        .unwrap();
+    storage.seal().await.unwrap();
+    let snapshot = storage.snapshot();
+    let count =
+        |test: Test| found(&snapshot, Signal::Traces, &Filter::everything().and(test)).len();
+    assert_eq!(count(Test::Name(TextMatch::Exact(a.clone()))), 2);
+    assert_eq!(count(Test::Name(TextMatch::Prefix(b.clone()))), 1);
+    assert_eq!(count(Test::NameContains("NAME B".into())), 1);
+    assert_eq!(count(Test::Service(TextMatch::Exact(b.clone()))), 2);
+    let service = |value| Test::Attribute {
+        key: "service.name".into(),
+        value,
+    };
+    assert_eq!(count(service(TextMatch::Exact(a.clone()))), 2);
+    assert_eq!(count(service(TextMatch::Prefix(long("")))), 4);
+    let source = &snapshot.sources(Signal::Traces)[0];
+    assert_eq!(
+        source.service_counts().unwrap(),
+        [(a.clone(), 2), (b.clone(), 2)]
+    );
+    let names: Vec<String> = source
+        .operation_counts(&b)
+        .unwrap()
+        .into_iter()
+        .map(|operation| operation.name)
+        .collect();
+    assert_eq!(names, [a, "short".to_owned()]);
+}
+
+#[tokio::test]
+async fn rows_and_columns_that_are_not_there_are_errors() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20), (1, 2, "b", 10, 20)]))
+        .await
+        .unwrap();
+    for _ in ["hot", "split"] {
+        let snapshot = storage.snapshot();
+        let source = &snapshot.sources(Signal::Traces)[0];
+        let bad_row = source.read(&[1, 1], Columns::All);
+        assert!(matches!(
+            bad_row,
+            Err(ReadError::BadRow {
+                row: 1,
+                row_count: 2
+            })
+        ));
+        let bad_row = source.trace_ids(&[2]);
+        assert!(matches!(
+            bad_row,
+            Err(ReadError::BadRow {
+                row: 2,
+                row_count: 2
+            })
+        ));
+        let unknown = source
+            .read(&[0], Columns::Named(&["nonsense"]))
+            .unwrap_err();
+        assert!(matches!(unknown, ReadError::UnknownColumn { column } if column == "nonsense"));
+        let batch = source
+            .read(&[1], Columns::Named(&["name", "kind"]))
+            .unwrap();
+        assert_eq!(batch.schema_ref().field(0).name(), "name");
+        assert_eq!(batch.num_rows(), 1);
+        storage.seal().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn log_records_are_found_by_their_words_phrases_severity_and_span() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    let record = |time: u64, severity: u8, body: &str, span: u8| {
+        json!({
+            "observedTimeUnixNano": time.to_string(), "severityNumber": severity,
+            "body": {"stringValue": body},
+            "traceId": format!("{:032x}", 1), "spanId": format!("{span:016x}"),
+        })
+    };
+    let records = [
+        record(3, 17, "Payment declined: card_expired", 7),
+        record(1, 9, "payment accepted", 7),
+        record(2, 9, "cart emptied", 8),
+    ];
+    let request = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]});
+    storage.append(logs(&request)).await.unwrap();
+    for _ in ["hot", "split"] {
+        let snapshot = storage.snapshot();
+        let count =
+            |test: Test| found(&snapshot, Signal::Logs, &Filter::everything().and(test)).len();
+        assert_eq!(count(Test::BodyWords(vec!["PAYMENT".into()])), 2);
+        assert_eq!(
+            count(Test::BodyWords(vec!["declined".into(), "payment".into()])),
+            1
+        );
+        assert_eq!(count(Test::BodyWords(vec!["card".into()])), 0);
+        assert_eq!(count(Test::BodyPhrase("declined: CARD".into())), 1);
+        assert_eq!(count(Test::SeverityNumber(17..=20)), 1);
+        assert_eq!(count(Test::SpanId("0000000000000007".parse().unwrap())), 2);
+        assert_eq!(count(Test::Kind(0)), 0);
+        let source = &snapshot.sources(Signal::Logs)[0];
+        assert_eq!(
+            source.time_range(),
+            TimeRange::enclosing(UnixNanos(1), UnixNanos(3))
+        );
+        assert_eq!(
+            source.service_counts().unwrap(),
+            [("unknown_service".to_owned(), 3)]
+        );
+        storage.seal().await.unwrap();
+    }
 }

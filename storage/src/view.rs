@@ -6,9 +6,12 @@ use arrow_array::RecordBatch;
 use model::{BatchError, Signal, UnixNanos};
 use parking_lot::Mutex;
 
+use crate::catalog::PublishedSplit;
 use crate::error::ReadError;
 use crate::hot::{HotBatch, HotBuffer};
 use crate::snapshot::{Snapshot, Source, UnreadableSplit};
+use crate::split::id::SplitId;
+use crate::split::reader::Split;
 
 /// Acknowledged rows, guarded by one short lock that is never held during I/O.
 #[derive(Debug, Default)]
@@ -22,7 +25,8 @@ struct State {
     logs: HotBuffer,
     /// Batches that a seal is turning into splits.
     sealing: Vec<Arc<HotBatch>>,
-    unreadable: Vec<UnreadableSplit>,
+    splits: Vec<(PublishedSplit, Arc<Split>)>,
+    unreadable: Vec<(PublishedSplit, UnreadableSplit)>,
     /// Sequence of the newest entry in the hot buffer or in a split.
     last_sequence: u64,
     next_hot_id: u64,
@@ -131,6 +135,91 @@ impl View {
         }
     }
 
+    /// Whether a seal took rows out and did not finish.
+    pub(crate) fn has_unfinished_seal(&self) -> bool {
+        !self.state.lock().sealing.is_empty()
+    }
+
+    /// Puts splits in the place of the rows they were made from, at one moment for all readers.
+    /// Returns how much of the memory budget those rows held.
+    pub(crate) fn install(
+        &self,
+        frozen: &Frozen,
+        splits: Vec<(PublishedSplit, Arc<Split>)>,
+    ) -> u64 {
+        let mut state = self.state.lock();
+        let is_sealed =
+            |batch: &Arc<HotBatch>| frozen.batches.iter().any(|b| Arc::ptr_eq(b, batch));
+        let (sealed, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut state.sealing)
+            .into_iter()
+            .partition(is_sealed);
+        state.sealing = rest;
+        let rows = sealed
+            .iter()
+            .map(|batch| u64::from(batch.row_count()))
+            .sum::<u64>();
+        let split_rows = splits
+            .iter()
+            .map(|(_, split)| u64::from(split.row_count()))
+            .sum::<u64>();
+        assert_eq!(rows, split_rows, "splits hold the rows they replace");
+        state.splits.extend(splits);
+        state.snapshot = None;
+        sealed.iter().map(|batch| batch.budget_bytes()).sum()
+    }
+
+    /// Adds a split found at start.
+    pub(crate) fn add_split(&self, published: PublishedSplit, split: Split) {
+        let mut state = self.state.lock();
+        state.splits.push((published, Arc::new(split)));
+        state.snapshot = None;
+    }
+
+    /// Adds a split that could not be opened at start.
+    pub(crate) fn add_unreadable(&self, published: PublishedSplit, reason: String) {
+        let unreadable = UnreadableSplit {
+            split_id: published.id.to_string(),
+            signal: published.signal,
+            time_range: published.time_range,
+            reason,
+        };
+        let mut state = self.state.lock();
+        state.unreadable.push((published, unreadable));
+        state.snapshot = None;
+    }
+
+    /// Every published split, readable or not.
+    pub(crate) fn published(&self) -> Vec<PublishedSplit> {
+        let state = self.state.lock();
+        let readable = state.splits.iter().map(|(published, _)| published);
+        readable
+            .chain(state.unreadable.iter().map(|(published, _)| published))
+            .cloned()
+            .collect()
+    }
+
+    /// Takes splits out; returns the readable ones, and the names of the others.
+    pub(crate) fn remove_splits(&self, ids: &[SplitId]) -> (Vec<Arc<Split>>, Vec<SplitId>) {
+        let mut state = self.state.lock();
+        let is_removed = |published: &PublishedSplit| ids.contains(&published.id);
+        let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.splits)
+            .into_iter()
+            .partition(|(p, _)| is_removed(p));
+        state.splits = kept;
+        let (removed_unreadable, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.unreadable)
+            .into_iter()
+            .partition(|(p, _)| is_removed(p));
+        state.unreadable = kept;
+        state.snapshot = None;
+        let unreadable = removed_unreadable
+            .into_iter()
+            .map(|(published, _)| published.id);
+        (
+            removed.into_iter().map(|(_, split)| split).collect(),
+            unreadable.collect(),
+        )
+    }
+
     /// How much waits for a seal.
     pub(crate) fn hot_size(&self) -> HotSize {
         let state = self.state.lock();
@@ -159,7 +248,15 @@ impl State {
             .iter()
             .chain(self.traces.batches())
             .chain(self.logs.batches());
-        let sources = hot.map(|batch| Source::hot(Arc::clone(batch))).collect();
-        Snapshot::new(sources, self.unreadable.clone())
+        let hot = hot.map(|batch| Source::hot(Arc::clone(batch)));
+        let splits = self
+            .splits
+            .iter()
+            .map(|(_, split)| Source::split(Arc::clone(split)));
+        let unreadable = self
+            .unreadable
+            .iter()
+            .map(|(_, unreadable)| unreadable.clone());
+        Snapshot::new(hot.chain(splits).collect(), unreadable.collect())
     }
 }

@@ -3,7 +3,6 @@
 use std::ops::RangeInclusive;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
 use arrow_array::{Array, Int32Array, ListArray, RecordBatch, StringArray, StructArray};
 use model::schema::column;
 use model::{
@@ -11,7 +10,7 @@ use model::{
 };
 
 use super::{Filter, Predicate, Test, TextMatch};
-use crate::columns::{DurationColumn, IdColumn, TimeColumn, typed};
+use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 
 /// Whole rows of a batch that has every column.
 #[derive(Debug)]
@@ -33,14 +32,6 @@ impl Rows {
         match self {
             Self::Spans(reader) => reader.visit_own_attributes(row, visit),
             Self::Logs(reader) => reader.visit_own_attributes(row, visit),
-        }
-    }
-
-    /// A number that rows with the same resource and scope share.
-    pub(crate) fn envelope_key(&self, row: usize) -> (usize, usize) {
-        match self {
-            Self::Spans(reader) => reader.envelope_key(row),
-            Self::Logs(reader) => reader.envelope_key(row),
         }
     }
 
@@ -162,7 +153,7 @@ pub(crate) fn columns_of(signal: Signal, test: &Test) -> Option<&'static [&'stat
 enum Check<'a> {
     Never,
     Dictionary {
-        keys: &'a Int32Array,
+        texts: TextDictionary<'a>,
         holds: Vec<bool>,
     },
     Text {
@@ -274,27 +265,9 @@ impl<'a> Check<'a> {
         name: &str,
         wanted: &TextMatch,
     ) -> Result<Self, BatchError> {
-        let wrong = || BatchError::WrongType {
-            column: name.to_owned(),
-        };
-        let dictionary = batch
-            .column_by_name(name)
-            .ok_or_else(|| BatchError::MissingColumn {
-                column: name.to_owned(),
-            })?
-            .as_dictionary_opt::<Int32Type>()
-            .ok_or_else(wrong)?;
-        let values = dictionary
-            .values()
-            .as_string_opt::<i32>()
-            .ok_or_else(wrong)?;
-        let holds = values
-            .iter()
-            .map(|text| text.is_some_and(|text| wanted.matches(text)));
-        Ok(Self::Dictionary {
-            keys: dictionary.keys(),
-            holds: holds.collect(),
-        })
+        let texts = TextDictionary::new(batch, name)?;
+        let holds = texts.texts().map(|text| wanted.matches(text)).collect();
+        Ok(Self::Dictionary { texts, holds })
     }
 
     fn number(
@@ -326,8 +299,7 @@ impl<'a> Check<'a> {
     fn holds(&self, row: usize) -> Result<bool, BatchError> {
         Ok(match self {
             Self::Never => false,
-            Self::Dictionary { keys, holds } => usize::try_from(keys.value(row))
-                .is_ok_and(|key| holds.get(key).copied().unwrap_or(false)),
+            Self::Dictionary { texts, holds } => holds[texts.key(row)],
             Self::Text { values, wanted } => wanted.matches(text_at(values, row)),
             Self::Contains { values, needle } => {
                 values.is_valid(row) && text_at(values, row).to_lowercase().contains(needle)

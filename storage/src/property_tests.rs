@@ -1,0 +1,392 @@
+//! Promises that hold for any telemetry, any filter and any order of events.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use model::otlp::{self, testing};
+use model::{Signal, SpanId, TimeRange, TraceId, UnixNanos};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::sample::Index;
+use tempfile::TempDir;
+
+use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
+use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
+use crate::snapshot::{Snapshot, Source};
+use crate::testing::{found, open, span_names, spans};
+use crate::{Append, Storage};
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn append_all(storage: &Storage, signal: Signal, payloads: &[Vec<u8>]) -> Vec<RecordBatch> {
+    let mut batches = Vec::new();
+    for payload in payloads {
+        let batch = otlp::replay(signal, payload).unwrap();
+        let payload = Bytes::from(payload.clone());
+        wait(storage.append(Append {
+            signal,
+            payload,
+            batch: batch.clone(),
+        }))
+        .unwrap();
+        batches.push(batch);
+    }
+    batches.retain(|batch| batch.num_rows() > 0);
+    batches
+}
+
+/// Choices from which a predicate is made that has something to do with the data.
+type Choice = (u8, Index, Index, bool, u8);
+
+fn choices() -> impl Strategy<Value = Vec<Vec<Choice>>> {
+    let choice = (
+        0..16_u8,
+        any::<Index>(),
+        any::<Index>(),
+        any::<bool>(),
+        0..4_u8,
+    );
+    vec(vec(choice, 1..3), 12)
+}
+
+/// Everything in a row that a test can ask for.
+struct Sample {
+    texts: Vec<String>,
+    attributes: Vec<(String, String)>,
+    time: u64,
+    duration_nano: u64,
+    number: i32,
+    trace_id: Option<TraceId>,
+    span_id: Option<SpanId>,
+}
+
+fn sample(signal: Signal, batch: &RecordBatch, row: usize) -> Sample {
+    let rows = Rows::new(signal, batch).unwrap();
+    let mut attributes = Vec::new();
+    let mut visit = |key: &str, text: &str| attributes.push((key.to_owned(), text.to_owned()));
+    rows.visit_own_attributes(row, &mut visit);
+    rows.visit_resource_attributes(row, &mut visit).unwrap();
+    rows.visit_scope_attributes(row, &mut visit).unwrap();
+    let mut texts = vec![
+        TextDictionary::new(batch, "service_name")
+            .unwrap()
+            .text(row)
+            .to_owned(),
+    ];
+    for name in ["name", "event_name", "body"] {
+        if let Ok(array) = typed::<arrow_array::StringArray>(batch, name) {
+            texts.push(array.value(row).to_owned());
+        }
+    }
+    let numbers = ["kind", "severity_number"];
+    let number = numbers
+        .iter()
+        .find_map(|name| typed::<arrow_array::Int32Array>(batch, name).ok());
+    Sample {
+        texts,
+        attributes,
+        time: TimeColumn::new(signal, batch).unwrap().value(row).0,
+        duration_nano: DurationColumn::new(batch).map_or(0, |durations| durations.value(row)),
+        number: number.unwrap().value(row),
+        trace_id: TraceId::from_slice(IdColumn::new(batch, "trace_id").unwrap().value(row)).ok(),
+        span_id: SpanId::from_slice(IdColumn::new(batch, "span_id").unwrap().value(row)).ok(),
+    }
+}
+
+fn text_match(text: &str, how: u8) -> TextMatch {
+    match how {
+        0 => TextMatch::Any,
+        1 => TextMatch::Prefix(text.chars().take(2).collect()),
+        _ => TextMatch::Exact(text.to_owned()),
+    }
+}
+
+fn make_test(sample: &Sample, choice: &Choice) -> Test {
+    let (kind, index, _, _, how) = choice;
+    let text = index.get(&sample.texts);
+    let middle: String = text.chars().skip(1).take(3).collect();
+    let no_attribute = [("absent".to_owned(), String::new())];
+    let attributes = if sample.attributes.is_empty() {
+        &no_attribute[..]
+    } else {
+        &sample.attributes
+    };
+    let (key, value) = index.get(attributes);
+    match kind {
+        0 => Test::Service(text_match(text, *how)),
+        1 => Test::Name(text_match(text, *how)),
+        2 => Test::NameContains(middle),
+        3 => Test::Kind(sample.number),
+        4 => Test::StatusCode(i32::from(*how)),
+        5 => Test::DurationNano(sample.duration_nano..=u64::MAX),
+        6 => Test::DurationNano(0..=sample.duration_nano / 2),
+        7 => sample.trace_id.map_or(Test::Kind(0), Test::TraceId),
+        8 => sample.span_id.map_or(Test::Kind(1), Test::SpanId),
+        9 => Test::SeverityNumber(sample.number.saturating_sub(1)..=sample.number),
+        10 => Test::BodyWords(vec![text.clone()]),
+        11 => Test::BodyPhrase(middle),
+        12 => Test::EventName(text_match(text, *how)),
+        _ => Test::Attribute {
+            key: key.clone(),
+            value: text_match(value, *how),
+        },
+    }
+}
+
+fn make_filter(signal: Signal, batches: &[RecordBatch], choices: &[Choice]) -> Filter {
+    let mut filter = Filter::everything();
+    for choice in choices {
+        let (_, index, row, negated, how) = choice;
+        let batch = index.get(batches);
+        let sample = sample(signal, batch, row.index(batch.num_rows()));
+        filter.all.push(Predicate {
+            negated: *negated,
+            test: make_test(&sample, choice),
+        });
+        if *how == 3 {
+            let start = UnixNanos(sample.time);
+            filter.time = TimeRange {
+                start,
+                ..TimeRange::ALL
+            };
+        }
+    }
+    filter
+}
+
+/// What the snapshot says of services, operations and traces.
+fn summary(snapshot: &Snapshot, signal: Signal) -> BTreeSet<String> {
+    let mut summary = BTreeSet::new();
+    let sources = snapshot.sources(signal);
+    let mut services = std::collections::BTreeMap::new();
+    for (service, count) in sources.iter().flat_map(|s| s.service_counts().unwrap()) {
+        *services.entry(service).or_insert(0) += count;
+    }
+    for (service, count) in services {
+        let mut operations = std::collections::BTreeMap::new();
+        for operation in sources
+            .iter()
+            .flat_map(|s| s.operation_counts(&service).unwrap())
+        {
+            *operations
+                .entry((operation.name, operation.kind))
+                .or_insert(0) += operation.span_count;
+        }
+        summary.insert(format!("{service:?} {count} {operations:?}"));
+    }
+    summary
+}
+
+fn all_traces(source: &Source) -> Vec<Option<TraceId>> {
+    source
+        .trace_ids(&(0..source.row_count()).collect::<Vec<_>>())
+        .unwrap()
+}
+
+fn check_groups(snapshot: &Snapshot, signal: Signal) {
+    for source in snapshot.sources(signal) {
+        let traces = all_traces(source);
+        let mut of_group = std::collections::HashMap::new();
+        let mut visit = |found: crate::Match| {
+            let trace = traces[found.row as usize];
+            assert_eq!(trace.is_none(), found.group == crate::Match::NO_GROUP);
+            assert_eq!(*of_group.entry(found.group).or_insert(trace), trace);
+            if let Some(id) = trace {
+                assert!(source.rows_of_trace(id).unwrap().contains(&found.row));
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        source.find(&Filter::everything(), &mut visit).unwrap();
+        let groups = of_group
+            .keys()
+            .filter(|group| **group != crate::Match::NO_GROUP)
+            .count();
+        let distinct: BTreeSet<TraceId> = traces.iter().flatten().copied().collect();
+        assert_eq!(groups, distinct.len());
+    }
+}
+
+fn check_hot_against_split(signal: Signal, payloads: &[Vec<u8>], choices: &[Vec<Choice>]) {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    let batches = append_all(&storage, signal, payloads);
+    if batches.is_empty() {
+        return;
+    }
+    let mut filters: Vec<Filter> = choices
+        .iter()
+        .map(|choices| make_filter(signal, &batches, choices))
+        .collect();
+    filters.push(Filter::everything());
+    let hot = storage.snapshot();
+    wait(storage.seal()).unwrap();
+    let sealed = storage.snapshot();
+    assert!(sealed.sources(signal).iter().all(|source| !source.is_hot()));
+    for filter in &filters {
+        let (expected, actual) = (found(&hot, signal, filter), found(&sealed, signal, filter));
+        assert_eq!(expected, actual, "{filter:?}");
+    }
+    assert_eq!(summary(&hot, signal), summary(&sealed, signal));
+    check_groups(&hot, signal);
+    check_groups(&sealed, signal);
+    let mut rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+    assert_eq!(
+        sealed
+            .sources(signal)
+            .iter()
+            .map(|s| u64::from(s.row_count()))
+            .sum::<u64>(),
+        rows
+    );
+    rows += storage.status().hot_row_count;
+    let status = storage.status();
+    assert_eq!(
+        (
+            status.span_count + status.log_record_count,
+            status.hot_bytes
+        ),
+        (rows, 0)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn spans_read_and_answer_the_same_in_a_split_as_in_the_hot_buffer(
+        payloads in vec(testing::any_traces_payload(), 1..5),
+        choices in choices(),
+    ) {
+        check_hot_against_split(Signal::Traces, &payloads, &choices);
+    }
+
+    #[test]
+    fn log_records_read_and_answer_the_same_in_a_split_as_in_the_hot_buffer(
+        payloads in vec(testing::any_logs_payload(), 1..5),
+        choices in choices(),
+    ) {
+        check_hot_against_split(Signal::Logs, &payloads, &choices);
+    }
+}
+
+/// What happens to a storage.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// A request with this many spans is acknowledged.
+    Append { spans: u8 },
+    /// The hot buffer becomes a split.
+    Seal,
+    /// The process dies and starts again.
+    Crash,
+    /// It dies between publishing a split and trimming the WAL.
+    CrashBeforeTrim,
+    /// It dies with a split written, or half written, and not published.
+    CrashBeforePublish { is_renamed: bool },
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        4 => (1..4_u8).prop_map(|spans| Event::Append { spans }),
+        2 => proptest::strategy::Just(Event::Seal),
+        1 => proptest::strategy::Just(Event::Crash),
+        1 => proptest::strategy::Just(Event::CrashBeforeTrim),
+        1 => any::<bool>().prop_map(|is_renamed| Event::CrashBeforePublish { is_renamed }),
+    ];
+    vec(event, 1..14)
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_files(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// Leaves behind what a crash before the publish would: a directory that the catalog does not know.
+fn leave_unpublished(dir: &Path, is_renamed: bool) {
+    let splits = dir.join("splits");
+    let Some(published) = fs::read_dir(&splits).unwrap().next() else {
+        return;
+    };
+    let id = crate::split::id::SplitId::new();
+    let name = if is_renamed {
+        id.to_string()
+    } else {
+        format!("tmp-{id}")
+    };
+    copy_files(&published.unwrap().path(), &splits.join(name));
+}
+
+fn check_history(events: &[Event]) {
+    let dir = TempDir::new().unwrap();
+    let wal = dir.path().join("wal");
+    let mut storage = open(dir.path());
+    let mut expected: Vec<String> = Vec::new();
+    for event in events {
+        match event {
+            Event::Append { spans: count } => {
+                let names: Vec<String> = (0..*count)
+                    .map(|number| format!("span-{:04}", expected.len() + number as usize))
+                    .collect();
+                let rows: Vec<_> = names
+                    .iter()
+                    .map(|name| (1, 1, name.as_str(), 10, 20))
+                    .collect();
+                wait(storage.append(spans("shop", &rows))).unwrap();
+                expected.extend(names);
+            }
+            Event::Seal => wait(storage.seal()).unwrap(),
+            Event::Crash => {
+                drop(storage);
+                storage = open(dir.path());
+            }
+            Event::CrashBeforeTrim => {
+                let saved = TempDir::new().unwrap();
+                copy_files(&wal, saved.path());
+                wait(storage.seal()).unwrap();
+                drop(storage);
+                copy_files(saved.path(), &wal);
+                storage = open(dir.path());
+            }
+            Event::CrashBeforePublish { is_renamed } => {
+                drop(storage);
+                leave_unpublished(dir.path(), *is_renamed);
+                storage = open(dir.path());
+            }
+        }
+        assert_eq!(
+            span_names(&storage.snapshot()),
+            expected,
+            "after {event:?} of {events:?}"
+        );
+        assert_eq!(storage.status().set_aside_count, 0);
+    }
+    wait(storage.shutdown());
+    drop(storage);
+    let storage = open(dir.path());
+    assert_eq!(span_names(&storage.snapshot()), expected);
+    assert_eq!(storage.status().hot_row_count, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_history_of_appends_seals_and_crashes_loses_and_repeats_nothing(events in events()) {
+        check_history(&events);
+    }
+}

@@ -1,0 +1,104 @@
+//! A set of row numbers of one split: one bit per row.
+
+/// Rows among `0..row_count`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowSet {
+    words: Vec<u64>,
+    row_count: u32,
+}
+
+impl RowSet {
+    pub(crate) fn empty(row_count: u32) -> Self {
+        Self {
+            words: vec![0; row_count.div_ceil(64) as usize],
+            row_count,
+        }
+    }
+
+    pub(crate) fn full(row_count: u32) -> Self {
+        let mut set = Self {
+            words: vec![u64::MAX; row_count.div_ceil(64) as usize],
+            row_count,
+        };
+        if let Some(last) = set.words.last_mut()
+            && !row_count.is_multiple_of(64)
+        {
+            *last = (1 << (row_count % 64)) - 1;
+        }
+        set
+    }
+
+    /// Adds a row; panics when the split has no such row, which callers check.
+    pub(crate) fn insert(&mut self, row: u32) {
+        assert!(row < self.row_count, "row {row} of {}", self.row_count);
+        self.words[(row / 64) as usize] |= 1 << (row % 64);
+    }
+
+    /// Keeps the rows that are in both.
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= other;
+        }
+    }
+
+    /// Adds the rows of `other`.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
+
+    /// Drops the rows of `other`.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= !other;
+        }
+    }
+
+    /// The rows, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().zip(0_u32..).flat_map(|(word, position)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                if rest == 0 {
+                    return None;
+                }
+                let bit = rest.trailing_zeros();
+                rest &= rest - 1;
+                Some(position * 64 + bit)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: &[u32]) -> RowSet {
+        let mut set = RowSet::empty(130);
+        rows.iter().for_each(|row| set.insert(*row));
+        set
+    }
+
+    #[test]
+    fn rows_come_back_ascending() {
+        assert_eq!(
+            set(&[129, 0, 64, 63]).iter().collect::<Vec<_>>(),
+            [0, 63, 64, 129]
+        );
+        assert_eq!(RowSet::full(130).iter().count(), 130);
+        assert_eq!(RowSet::full(128).iter().count(), 128);
+    }
+
+    #[test]
+    fn sets_are_intersected_united_and_subtracted() {
+        let mut both = set(&[1, 2, 100]);
+        both.intersect(&set(&[2, 100, 101]));
+        assert_eq!(both, set(&[2, 100]));
+        both.subtract(&set(&[2]));
+        assert_eq!(both, set(&[100]));
+        both.unite(&set(&[7]));
+        assert_eq!(both, set(&[7, 100]));
+    }
+}

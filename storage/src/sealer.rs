@@ -1,0 +1,291 @@
+//! The thread that turns the hot buffer into splits and deletes splits that are too old.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use model::{Signal, UnixNanos};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Shared;
+use crate::appender::AppenderCommand;
+use crate::catalog::{Catalog, PublishedSplit};
+use crate::error::SealError;
+use crate::files;
+use crate::hot::HotBatch;
+use crate::retention;
+use crate::split::metadata::Origin;
+use crate::split::reader::Split;
+use crate::split::writer::{self, WrittenSplit};
+use crate::view::Frozen;
+use crate::wal::replay;
+
+/// How often ages are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// A seal that keeps failing is tried again after this many ticks at most.
+const RETRY_TICKS_MAX: u32 = 64;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(crate) enum SealerCommand {
+    /// Seal if it is due.
+    Check,
+    /// Seal now, whatever there is.
+    Seal(oneshot::Sender<Result<(), SealError>>),
+    /// Delete what has expired.
+    #[cfg(test)]
+    Expire(oneshot::Sender<()>),
+}
+
+/// State of the thread; the only one that changes the catalog.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    pub(crate) commands: Receiver<SealerCommand>,
+    pub(crate) appender: mpsc::WeakSender<AppenderCommand>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalog: Catalog,
+    /// Where the mark in the catalog is.
+    pub(crate) low_water: u64,
+    pub(crate) retry: Retry,
+}
+
+/// When a failed seal is tried again: after twice as many ticks each time.
+#[derive(Debug, Default)]
+pub(crate) struct Retry {
+    failures: u32,
+    ticks_left: u32,
+}
+
+impl Retry {
+    fn failed(&mut self) {
+        self.ticks_left = 1_u32
+            .checked_shl(self.failures)
+            .unwrap_or(u32::MAX)
+            .min(RETRY_TICKS_MAX);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    fn tick(&mut self) {
+        self.ticks_left = self.ticks_left.saturating_sub(1);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.ticks_left > 0
+    }
+}
+
+impl Sealer {
+    /// Works until every sender of commands is gone.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.commands.recv_timeout(TICK) {
+                Ok(SealerCommand::Check) => self.seal_if_due(),
+                Ok(SealerCommand::Seal(answer)) => {
+                    if answer.send(self.seal()).is_err() {
+                        tracing::debug!("a seal was done that nobody waits for");
+                    }
+                }
+                #[cfg(test)]
+                Ok(SealerCommand::Expire(answer)) => {
+                    retention::run(&self.shared, &mut self.catalog);
+                    answer.send(()).unwrap();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.retry.tick();
+                    self.seal_if_due();
+                    retention::run(&self.shared, &mut self.catalog);
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn seal_if_due(&mut self) {
+        let is_due = self.shared.is_seal_due() || self.shared.view.has_unfinished_seal();
+        if is_due
+            && !self.retry.is_waiting()
+            && let Err(error) = self.seal()
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "failed to seal hot buffer"
+            );
+        }
+    }
+
+    /// Moves everything that is in the hot buffer now into splits.
+    pub(crate) fn seal(&mut self) -> Result<(), SealError> {
+        let result = self.freeze().and_then(|frozen| self.seal_frozen(&frozen));
+        match &result {
+            Ok(()) => self.retry = Retry::default(),
+            Err(_) => self.retry.failed(),
+        }
+        let failure = result
+            .as_ref()
+            .err()
+            .map(|error| (self.shared.clock.now(), describe(error)));
+        self.shared
+            .counters
+            .change(|counts| counts.last_seal_error = failure);
+        result
+    }
+
+    fn freeze(&self) -> Result<Frozen, SealError> {
+        let (answer, frozen) = oneshot::channel();
+        let appender = self.appender.upgrade().ok_or(SealError::ShuttingDown)?;
+        appender
+            .blocking_send(AppenderCommand::Freeze(answer))
+            .map_err(|_| SealError::ShuttingDown)?;
+        frozen.blocking_recv().map_err(|_| SealError::ShuttingDown)
+    }
+
+    /// A crash between any two of these steps is repaired by the next start: splits that are not
+    /// in the catalog are removed and their rows come from the WAL; splits that are in it hide the
+    /// WAL entries at or below the low-water mark.
+    fn seal_frozen(&mut self, frozen: &Frozen) -> Result<(), SealError> {
+        if frozen.batches.is_empty() {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        let written = self.write(frozen, now)?;
+        let splits = self.publish(&written, frozen.last_sequence)?;
+        self.shared
+            .counters
+            .change(|counts| counts.sealed_split_count += splits.len() as u64);
+        let budget_bytes = self.shared.view.install(frozen, splits);
+        self.shared.budget.give_back(budget_bytes);
+        // The rows are safe and visible; files that stay for now are trimmed after the next seal.
+        if let Err(error) = replay::trim(&self.shared.directories.wal, frozen.last_sequence) {
+            tracing::warn!(%error, "failed to trim wal");
+        }
+        Ok(())
+    }
+
+    /// Writes one split per signal that has rows, each complete and durable under its final name.
+    pub(crate) fn write(
+        &self,
+        frozen: &Frozen,
+        now: UnixNanos,
+    ) -> Result<Vec<WrittenSplit>, SealError> {
+        let splits_dir = &self.shared.directories.splits;
+        let mut written = Vec::new();
+        for signal in Signal::ALL {
+            let batches: Vec<Arc<HotBatch>> = frozen
+                .batches
+                .iter()
+                .filter(|b| b.signal() == signal)
+                .map(Arc::clone)
+                .collect();
+            if batches.is_empty() {
+                continue;
+            }
+            let origin = Origin {
+                wal_sequence: frozen.last_sequence,
+                sealed: now,
+            };
+            let split = writer::write_split(splits_dir, signal, &batches, origin)
+                .and_then(|mut split| split.rename(splits_dir).map(|()| split));
+            match split {
+                Ok(split) => written.push(split),
+                Err(error) => {
+                    self.remove(&written);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Reads the splits back, then makes them known in one transaction with the low-water mark.
+    pub(crate) fn publish(
+        &mut self,
+        written: &[WrittenSplit],
+        low_water: u64,
+    ) -> Result<Vec<(PublishedSplit, Arc<Split>)>, SealError> {
+        let splits = match self.read_back(written) {
+            Ok(splits) => splits,
+            Err(error) => {
+                self.remove(written);
+                return Err(error);
+            }
+        };
+        let published: Vec<PublishedSplit> =
+            written.iter().map(WrittenSplit::to_published).collect();
+        if let Err(error) = self.catalog.publish(&published, self.low_water..low_water)
+            && !self.is_published_all_the_same(written)?
+        {
+            self.remove(written);
+            return Err(error.into());
+        }
+        self.low_water = low_water;
+        for split in &published {
+            tracing::info!(
+                split_id = %split.id,
+                signal = %split.signal,
+                rows = split.row_count,
+                bytes = split.size_bytes,
+                "published split"
+            );
+        }
+        Ok(published.into_iter().zip(splits).collect())
+    }
+
+    /// A commit that is reported as failed may have happened.
+    fn is_published_all_the_same(&self, written: &[WrittenSplit]) -> Result<bool, SealError> {
+        let known = self.catalog.list_splits()?;
+        Ok(written
+            .iter()
+            .any(|split| known.iter().any(|published| published.id == split.id)))
+    }
+
+    fn read_back(&self, written: &[WrittenSplit]) -> Result<Vec<Arc<Split>>, SealError> {
+        let open = |split: &WrittenSplit| {
+            let id = split.id.clone();
+            let opened = Split::open(&self.shared.directories.splits, id, split.signal)?;
+            opened.files()?;
+            Ok(Arc::new(opened))
+        };
+        written.iter().map(open).collect()
+    }
+
+    fn remove(&self, written: &[WrittenSplit]) {
+        for split in written {
+            if let Err(error) = files::remove_dir(&split.dir) {
+                // The next start removes it.
+                tracing::warn!(%error, split_id = %split.id, "failed to remove unpublished split");
+            }
+        }
+    }
+}
+
+/// The error with its causes, for the status page.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_seal_is_tried_again_after_twice_as_long_each_time() {
+        let mut retry = Retry::default();
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            retry.failed();
+            let mut ticks = 0;
+            while retry.is_waiting() {
+                retry.tick();
+                ticks += 1;
+            }
+            waits.push(ticks);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+    }
+}

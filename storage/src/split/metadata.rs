@@ -1,0 +1,174 @@
+//! metadata.json: what a split says of itself, so that it can be read without the catalog.
+
+use std::path::Path;
+
+use model::schema::SCHEMA_VERSION;
+use model::{Signal, TimeRange, UnixNanos};
+use serde::{Deserialize, Serialize};
+
+use super::id::SplitId;
+use crate::error::{MetadataError, ReadError};
+use crate::files::{self, FileError};
+
+/// Raised when a reader of an older version could not read a split.
+const FORMAT_VERSION: u32 = 1;
+
+/// Name of the file in the directory of the split.
+const FILE: &str = "metadata.json";
+
+/// The contents of the file. Moments are unix nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SplitMetadata {
+    pub(crate) format_version: u32,
+    /// Version of the columns, see `model::schema`.
+    pub(crate) schema_version: u32,
+    pub(crate) id: String,
+    pub(crate) signal: String,
+    pub(crate) row_count: u32,
+    /// First moment a row is filed under.
+    pub(crate) start_unix_nano: u64,
+    /// First moment after the last one.
+    pub(crate) end_unix_nano: u64,
+    /// The WAL sequence up to which entries were sealed with this split.
+    pub(crate) wal_sequence: u64,
+    /// When it was written; retention counts from here.
+    pub(crate) sealed_unix_nano: u64,
+    /// Every other file of the split.
+    pub(crate) files: Vec<FileMetadata>,
+}
+
+/// Where a split comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// The WAL sequence up to which entries are sealed with it.
+    pub(crate) wal_sequence: u64,
+    /// When it is written.
+    pub(crate) sealed: UnixNanos,
+}
+
+/// One file of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileMetadata {
+    /// Path within the split, with `/` between its parts.
+    pub(crate) name: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) crc32: u32,
+}
+
+impl SplitMetadata {
+    pub(crate) fn new(
+        id: &SplitId,
+        signal: Signal,
+        row_count: u32,
+        time_range: TimeRange,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            schema_version: SCHEMA_VERSION,
+            id: id.to_string(),
+            signal: signal.to_string(),
+            row_count,
+            start_unix_nano: time_range.start.0,
+            end_unix_nano: time_range.end.0,
+            wal_sequence: origin.wal_sequence,
+            sealed_unix_nano: origin.sealed.0,
+            files: Vec::new(),
+        }
+    }
+
+    /// Measures the files of the split's directory and makes each of them durable.
+    pub(crate) fn add_files(&mut self, dir: &Path) -> Result<(), FileError> {
+        self.add_dir(dir, "")
+    }
+
+    fn add_dir(&mut self, dir: &Path, prefix: &str) -> Result<(), FileError> {
+        for path in files::list_dir(dir)? {
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy())
+                .unwrap_or_default();
+            let name = format!("{prefix}{name}");
+            if path.is_dir() {
+                self.add_dir(&path, &format!("{name}/"))?;
+                continue;
+            }
+            let bytes = files::read(&path)?;
+            files::sync_file(&path)?;
+            let (size_bytes, crc32) = (bytes.len() as u64, crc32fast::hash(&bytes));
+            self.files.push(FileMetadata {
+                name,
+                size_bytes,
+                crc32,
+            });
+        }
+        files::sync_dir(dir)
+    }
+
+    /// Writes the file; durable on return.
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), crate::error::SealError> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(files::write(&dir.join(FILE), &json)?)
+    }
+
+    /// Reads and checks the file, and checks that every other file is there in its size.
+    pub(crate) fn read(dir: &Path, id: &SplitId) -> Result<Self, ReadError> {
+        let failed = |source| ReadError::Metadata {
+            split_id: id.to_string(),
+            source,
+        };
+        let metadata: Self = serde_json::from_slice(&files::read(&dir.join(FILE))?)
+            .map_err(|error| failed(error.into()))?;
+        let version = |found, expected| (found != expected).then_some((found, expected));
+        if let Some((found, expected)) = version(metadata.format_version, FORMAT_VERSION) {
+            return Err(failed(MetadataError::FormatVersion { found, expected }));
+        }
+        if let Some((found, expected)) = version(metadata.schema_version, SCHEMA_VERSION) {
+            return Err(failed(MetadataError::SchemaVersion { found, expected }));
+        }
+        if metadata.id != id.as_str() || metadata.row_count == 0 {
+            return Err(failed(MetadataError::WrongSplit));
+        }
+        for file in &metadata.files {
+            let path = dir.join(&file.name);
+            let found = std::fs::metadata(&path).map_err(FileError::at("measure file", &path))?;
+            if found.len() != file.size_bytes {
+                return Err(file.damaged(id));
+            }
+        }
+        Ok(metadata)
+    }
+
+    /// Reads every other file of the split and compares it with its checksum.
+    pub(crate) fn verify(&self, dir: &Path, id: &SplitId) -> Result<(), ReadError> {
+        for file in &self.files {
+            let bytes = files::read(&dir.join(&file.name))?;
+            if crc32fast::hash(&bytes) != file.crc32 {
+                return Err(file.damaged(id));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn time_range(&self) -> TimeRange {
+        TimeRange {
+            start: UnixNanos(self.start_unix_nano),
+            end: UnixNanos(self.end_unix_nano),
+        }
+    }
+
+    /// Bytes of every other file of the split.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+}
+
+impl FileMetadata {
+    fn damaged(&self, id: &SplitId) -> ReadError {
+        ReadError::Damaged {
+            split_id: id.to_string(),
+            file: self.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! A published split, opened for reading. Its files are removed when the last reader of a deleted
+//! split lets go of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::{Array, RecordBatch};
+use model::schema::column;
+use model::{Signal, TimeRange, TraceId};
+use parking_lot::Mutex;
+use parquet::errors::ParquetError;
+use tantivy::TantivyError;
+
+use super::id::SplitId;
+use super::metadata::SplitMetadata;
+use super::parquet_file::ParquetFile;
+use super::{INDEX_DIR, ROWS_FILE};
+use crate::columns::IdColumn;
+use crate::error::ReadError;
+use crate::files;
+use crate::snapshot::{Columns, OperationCount, project};
+use crate::text_index::reader::TextIndex;
+use crate::text_index::{Fields, SignalFields, term};
+
+/// One published split.
+#[derive(Debug)]
+pub(crate) struct Split {
+    id: SplitId,
+    dir: PathBuf,
+    signal: Signal,
+    metadata: SplitMetadata,
+    /// Opened when first needed: a start must not read every split there is.
+    files: Mutex<Option<Arc<SplitFiles>>>,
+    is_deleted: AtomicBool,
+    is_unreadable: AtomicBool,
+}
+
+/// The open files of a split.
+#[derive(Debug)]
+pub(crate) struct SplitFiles {
+    pub(crate) index: TextIndex,
+    pub(crate) columns: ParquetFile,
+}
+
+impl Split {
+    /// Reads the metadata and checks that the files are there; their contents are checked when
+    /// they are first needed.
+    pub(crate) fn open(splits_dir: &Path, id: SplitId, signal: Signal) -> Result<Self, ReadError> {
+        let dir = splits_dir.join(id.as_str());
+        let metadata = SplitMetadata::read(&dir, &id)?;
+        if metadata.signal != signal.as_str() {
+            let source = crate::error::MetadataError::WrongSplit;
+            return Err(ReadError::Metadata {
+                split_id: id.to_string(),
+                source,
+            });
+        }
+        let files = Mutex::new(None);
+        Ok(Self {
+            id,
+            dir,
+            signal,
+            metadata,
+            files,
+            is_deleted: AtomicBool::new(false),
+            is_unreadable: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn id(&self) -> &SplitId {
+        &self.id
+    }
+
+    pub(crate) fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    pub(crate) fn row_count(&self) -> u32 {
+        self.metadata.row_count
+    }
+
+    pub(crate) fn time_range(&self) -> TimeRange {
+        self.metadata.time_range()
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.metadata.size_bytes()
+    }
+
+    /// Whether its files could not be opened when they were last needed.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.is_unreadable.load(Ordering::Acquire)
+    }
+
+    /// Removes the files when the last reader is gone. The catalog must have forgotten the split.
+    pub(crate) fn delete_when_unused(&self) {
+        self.is_deleted.store(true, Ordering::Release);
+    }
+
+    /// The open files. Checksums are compared the first time, so that damage is an error and never
+    /// a wrong answer.
+    pub(crate) fn files(&self) -> Result<Arc<SplitFiles>, ReadError> {
+        let mut slot = self.files.lock();
+        if let Some(files) = &*slot {
+            return Ok(Arc::clone(files));
+        }
+        let opened = self.open_files().inspect_err(|error| {
+            if !self.is_unreadable.swap(true, Ordering::AcqRel) {
+                tracing::error!(%error, split_id = %self.id, "failed to open split");
+            }
+        })?;
+        self.is_unreadable.store(false, Ordering::Release);
+        let opened = Arc::new(opened);
+        *slot = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn open_files(&self) -> Result<SplitFiles, ReadError> {
+        self.metadata.verify(&self.dir, &self.id)?;
+        self.guard(|| {
+            let rows = self.row_count();
+            let index = TextIndex::open(&self.dir.join(INDEX_DIR), self.signal, rows)
+                .map_err(|error| self.index_error(error))?;
+            let columns = ParquetFile::open(&self.dir.join(ROWS_FILE), self.signal, rows)
+                .map_err(|error| self.column_error(error))?;
+            Ok(SplitFiles { index, columns })
+        })
+    }
+
+    /// See [`crate::Source::rows_of_trace`].
+    pub(crate) fn rows_of_trace(&self, id: TraceId) -> Result<Vec<u32>, ReadError> {
+        let files = self.files()?;
+        self.guard(|| {
+            files
+                .index
+                .rows_of_trace(id)
+                .map_err(|error| self.index_error(error))
+        })
+    }
+
+    /// See [`crate::Source::trace_ids`].
+    pub(crate) fn trace_ids(&self, rows: &[u32]) -> Result<Vec<Option<TraceId>>, ReadError> {
+        let batch = self.read(rows, Columns::Named(&[column::TRACE_ID]))?;
+        let ids = IdColumn::new(&batch, column::TRACE_ID)?;
+        Ok((0..rows.len())
+            .map(|row| TraceId::from_slice(ids.value(row)).ok())
+            .collect())
+    }
+
+    /// See [`crate::Source::read`].
+    pub(crate) fn read(
+        &self,
+        rows: &[u32],
+        columns: Columns<'_>,
+    ) -> Result<RecordBatch, ReadError> {
+        if let Columns::Named(names) = columns {
+            let schema = model::schema::schema(self.signal);
+            if let Some(column) = names.iter().find(|name| schema.index_of(name).is_err()) {
+                return Err(ReadError::UnknownColumn {
+                    column: (*column).to_owned(),
+                });
+            }
+        }
+        let files = self.files()?;
+        let read = || {
+            files
+                .columns
+                .read(rows, columns)
+                .map_err(|error| self.column_error(error))
+        };
+        project(&self.guard(read)?, columns)
+    }
+
+    /// See [`crate::Source::service_counts`].
+    pub(crate) fn service_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
+        let files = self.files()?;
+        let Fields { service, .. } = *files.index.fields();
+        let mut counts = Vec::new();
+        for (text, first_row, count) in self.term_counts(&files, service, "")? {
+            let service = if term::is_cut(&text) {
+                self.text_of_row(first_row, column::SERVICE_NAME)?
+            } else {
+                text
+            };
+            counts.push((service, count));
+        }
+        counts.sort_unstable();
+        Ok(counts)
+    }
+
+    /// See [`crate::Source::operation_counts`].
+    pub(crate) fn operation_counts(&self, service: &str) -> Result<Vec<OperationCount>, ReadError> {
+        let files = self.files()?;
+        let SignalFields::Traces { operation, .. } = files.index.fields().of_signal else {
+            return Ok(Vec::new());
+        };
+        let whole_prefix = term::operation_prefix(service);
+        let (prefix, _) = term::term_prefix(&whole_prefix);
+        let mut counts = Vec::new();
+        for (text, first_row, span_count) in self.term_counts(&files, operation, prefix)? {
+            let text = if term::is_cut(&text) {
+                let service = self.text_of_row(first_row, column::SERVICE_NAME)?;
+                let name = self.text_of_row(first_row, column::NAME)?;
+                let kind = self.text_of_row(first_row, column::KIND)?;
+                format!("{}{kind}:{name}", term::operation_prefix(&service))
+            } else {
+                text
+            };
+            let parts = text
+                .strip_prefix(&whole_prefix)
+                .and_then(|rest| rest.split_once(':'));
+            if let Some((kind, name)) = parts
+                && let Ok(kind) = kind.parse()
+            {
+                counts.push(OperationCount {
+                    name: name.to_owned(),
+                    kind,
+                    span_count,
+                });
+            }
+        }
+        counts.sort_unstable();
+        Ok(counts)
+    }
+
+    /// Terms that begin with `prefix`, with the first row and the number of rows of each.
+    fn term_counts(
+        &self,
+        files: &SplitFiles,
+        field: tantivy::schema::Field,
+        prefix: &str,
+    ) -> Result<Vec<(String, u32, u64)>, ReadError> {
+        let mut counts = Vec::new();
+        self.guard(|| {
+            let mut visit = |text: &str, first_row: u32, count: u32| {
+                counts.push((text.to_owned(), first_row, u64::from(count)));
+            };
+            files
+                .index
+                .visit_counts(field, prefix, &mut visit)
+                .map_err(|error| self.index_error(error))
+        })?;
+        Ok(counts)
+    }
+
+    fn text_of_row(&self, row: u32, name: &str) -> Result<String, ReadError> {
+        use arrow_array::cast::AsArray as _;
+        let batch = self.read(&[row], Columns::Named(&[name]))?;
+        let array = batch.column(0);
+        if let Some(texts) = array.as_string_opt::<i32>() {
+            return Ok(texts.value(0).to_owned());
+        }
+        if let Some(numbers) = array.as_primitive_opt::<arrow_array::types::Int32Type>() {
+            return Ok(numbers.value(0).to_string());
+        }
+        debug_assert!(!array.is_empty(), "one row was read");
+        Ok(crate::columns::TextDictionary::new(&batch, name)?
+            .text(0)
+            .to_owned())
+    }
+
+    /// Runs a decoder. Checksums make it unlikely that one meets bytes it does not expect, and
+    /// when one panics all the same, the other splits must stay readable.
+    pub(crate) fn guard<T>(
+        &self,
+        decode: impl FnOnce() -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+            Err(ReadError::Panicked {
+                split_id: self.id.to_string(),
+            })
+        })
+    }
+
+    pub(crate) fn index_error(&self, error: TantivyError) -> ReadError {
+        ReadError::Index {
+            split_id: self.id.to_string(),
+            source: Box::new(error),
+        }
+    }
+
+    pub(crate) fn column_error(&self, error: ParquetError) -> ReadError {
+        ReadError::Columns {
+            split_id: self.id.to_string(),
+            source: error,
+        }
+    }
+}
+
+impl Drop for Split {
+    fn drop(&mut self) {
+        if self.is_deleted.load(Ordering::Acquire)
+            && let Err(error) = files::remove_dir(&self.dir)
+        {
+            // The next start removes it: the catalog no longer knows it.
+            tracing::warn!(%error, split_id = %self.id, "failed to remove deleted split");
+        }
+    }
+}

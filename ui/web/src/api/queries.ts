@@ -59,12 +59,22 @@ export function useLogs(search: LogSearch, { limit = 200, enabled = true } = {})
   });
 }
 
+/** Spans of a trace arrive in batches, some seconds apart: so long after its end it is asked for again. */
+const YOUNG_MILLIS = 20_000;
+const YOUNG_POLL_MILLIS = 3000;
+
+function isYoung(answer: SkeletonAnswer): boolean {
+  const end = Number(BigInt(answer.start_unix_nano) / 1_000_000n) + answer.duration_nano / 1e6;
+  return Date.now() - end < YOUNG_MILLIS;
+}
+
 export function useSkeleton(traceId: string) {
   return useQuery({
     queryKey: ['skeleton', traceId],
     queryFn: ({ signal }) => get<SkeletonAnswer>(`/traces/${traceId}/skeleton`, {}, signal),
     // Comparing two answers of 100k spans field by field costs more than drawing the new one.
     structuralSharing: false,
+    refetchInterval: (query) => (query.state.data && isYoung(query.state.data) ? YOUNG_POLL_MILLIS : false),
   });
 }
 

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { LogRecord } from '../api/types.ts';
 import type { ServiceMark } from '../core/colors.ts';
-import { clock, dateTime, duration, rfc3339 } from '../core/format.ts';
+import { clockOrDay, dateTime, duration, rfc3339 } from '../core/format.ts';
 import { logTime } from '../core/log-ticks.ts';
 import { valueText } from '../core/otlp.ts';
 import { severityLabel, severityOf } from '../core/severity.ts';
@@ -35,7 +35,7 @@ export function LogRow({ log, mark, origin, onSpan, current = false, compact = f
       <div class="log-line">
         <button type="button" class="log-open" aria-expanded={open} onClick={() => setOpen(!open)}>
           <span class="log-time" title={`${dateTime(time)}, ${rfc3339(time)}`}>
-            {relative === null ? clock(time) : relative < 0 ? `−${duration(-relative)}` : `+${duration(relative)}`}
+            {relative === null ? clockOrDay(time, Date.now()) : relative < 0 ? `−${duration(-relative)}` : `+${duration(relative)}`}
           </span>
           <span class="log-severity">{severityLabel(log.severity_number, log.severity_text)}</span>
           <span class="log-service">

@@ -1,5 +1,5 @@
-// What the two search pages share: the moment a relative range is counted from, notes on completeness, empty states.
-import { useEffect, useMemo, useState } from 'preact/hooks';
+// What the two search pages share: the present, notes on completeness, empty states.
+import { useEffect, useState } from 'preact/hooks';
 import { useStatus } from '../api/queries.ts';
 import type { Envelope } from '../api/types.ts';
 import { age, count, duration } from '../core/format.ts';
@@ -7,13 +7,6 @@ import { describe, parseRange, presetHolding, printRange, type TimeRange } from 
 import { terms } from '../core/query-text.ts';
 import { useUrl } from '../url.ts';
 import { Notice } from './notice.tsx';
-
-/** The moment a search is made: fixed while paging, new for another query and on refresh. */
-export function useSearchMoment(key: string) {
-  const [epoch, setEpoch] = useState(0);
-  const now = useMemo(() => new Date(), [key, epoch]);
-  return { now, refresh: () => setEpoch((e) => e + 1) };
-}
 
 /** The present, moving once a second, for ages. */
 export function useNow(everyMillis = 5000): number {

@@ -113,6 +113,13 @@ export function clock(unixNano: bigint, digits: 3 | 6 | 9 = 3): string {
   return `${parts(unixNano).time}.${fraction}`;
 }
 
+/** Local time, with the day before it unless it is today. */
+export function clockOrDay(unixNano: bigint, nowMillis: number): string {
+  const today = parts(BigInt(nowMillis) * 1_000_000n).day;
+  const { day, time } = parts(unixNano);
+  return day === today ? clock(unixNano) : `${day.slice(5)} ${time}`;
+}
+
 /** Local date and time with milliseconds. */
 export function dateTime(unixNano: bigint): string {
   return `${parts(unixNano).day} ${clock(unixNano)}`;

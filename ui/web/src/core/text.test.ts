@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import * as format from './format.ts';
 import { addTerm, equalityTerm, pastedTrace, quote, terms, valueOf, withTerm } from './query-text.ts';
+import { splitName } from './span-name.ts';
 import { suggest } from './suggest.ts';
 import { bounds, parseRange, presetHolding, printRange } from './time-range.ts';
 
@@ -88,6 +89,13 @@ test('a pasted id opens its trace', () => {
   expect(pastedTrace(`  ${TRACE.toUpperCase()}\n`)).toEqual({ traceId: TRACE, spanId: null });
   expect(pastedTrace(`00-${TRACE}-b7ad6b7169203331-01`)).toEqual({ traceId: TRACE, spanId: 'b7ad6b7169203331' });
   expect(pastedTrace(`failed, see http://x/trace/${TRACE}?a=1`)).toEqual({ traceId: TRACE, spanId: null });
+});
+
+test('an RPC name is split before its service, other names are not', () => {
+  expect(splitName('shop.cart.v1.Cart/Get')).toEqual({ prefix: 'shop.cart.v1.', rest: 'Cart/Get' });
+  for (const name of ['POST /api/orders', 'Cart/Get', 'a.b', 'SELECT items', '']) {
+    expect(splitName(name)).toEqual({ prefix: '', rest: name });
+  }
 });
 
 test('what is not one trace id is a query', () => {

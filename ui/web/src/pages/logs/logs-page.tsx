@@ -1,13 +1,16 @@
 // Log search: filters, dense rows that unfold in place.
-import { useEffect, useMemo } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { useLogs, useStatus } from '../../api/queries.ts';
+import type { LogRecord } from '../../api/types.ts';
 import '../../components/filter-bar.css';
 import { Icon } from '../../components/icon.tsx';
 import { LogRow } from '../../components/log-row.tsx';
 import { Failure, Notice } from '../../components/notice.tsx';
 import { ServicePicker } from '../../components/pickers.tsx';
 import { RangePicker } from '../../components/range-picker.tsx';
-import { NothingFound, ResultNote, useSearchMoment } from '../../components/search-state.tsx';
+import { useScrollMemory, useSearchMoment } from '../../components/scroll-memory.ts';
+import { NothingFound, ResultNote } from '../../components/search-state.tsx';
 import { serviceMarks } from '../../core/colors.ts';
 import { SEVERITIES } from '../../core/severity.ts';
 import { terms, withTerm } from '../../core/query-text.ts';
@@ -29,7 +32,6 @@ export function LogsPage() {
 
   const pages = logs.data?.pages ?? [];
   const records = useMemo(() => pages.flatMap((page) => page.logs), [logs.data]);
-  const marks = useMemo(() => serviceMarks(records.map((log) => log.service)), [records]);
   const empty = logs.isSuccess && records.length === 0;
   const never = useStatus(empty ? 2000 : false).data?.newest_log_unix_nano === null;
 
@@ -64,15 +66,26 @@ export function LogsPage() {
       )}
       {!logs.isError && empty && !never && <NothingFound noun="log records" signal="logs" />}
       {!logs.isError && records.length > 0 && (
-        <div class="log-list" tabIndex={-1}>
-          {records.map((log) => (
-            <LogRow key={log.id} log={log} mark={marks.get(log.service)} />
-          ))}
+        <LogList records={records}>
           {logs.hasNextPage && <More load={() => void logs.fetchNextPage()} loading={logs.isFetchingNextPage} />}
           <ResultNote shown={records.length} noun="log records" answer={pages[pages.length - 1]} />
-        </div>
+        </LogList>
       )}
     </>
+  );
+}
+
+function LogList({ records, children }: { records: LogRecord[]; children: ComponentChildren }) {
+  const marks = useMemo(() => serviceMarks(records.map((log) => log.service)), [records]);
+  const list = useRef<HTMLDivElement>(null);
+  useScrollMemory(list);
+  return (
+    <div ref={list} class="log-list" tabIndex={-1}>
+      {records.map((log) => (
+        <LogRow key={log.id} log={log} mark={marks.get(log.service)} />
+      ))}
+      {children}
+    </div>
   );
 }
 

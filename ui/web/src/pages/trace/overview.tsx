@@ -10,7 +10,7 @@ import { startBrush } from './brush.ts';
 import { useTrace } from './trace-state.ts';
 import './overview.css';
 
-const HEIGHT = 48;
+const HEIGHT = 56;
 const EDGE = 6;
 
 export function Overview() {

@@ -1,6 +1,6 @@
 // One trace: header, overview, waterfall, drawer.
 import { useRoute } from 'preact-iso';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
 import { useSkeleton } from '../../api/queries.ts';
 import type { SkeletonAnswer } from '../../api/types.ts';
@@ -28,8 +28,9 @@ export function TracePage() {
 
 function LoadedTrace({ traceId }: { traceId: string }) {
   const skeleton = useSkeleton(traceId);
+  const answer = useUnlessSame(skeleton.data);
   const late = useLate(150);
-  if (skeleton.isError) {
+  if (skeleton.isError && !answer) {
     if (skeleton.error instanceof ApiError && skeleton.error.status === 404) {
       return (
         <Notice
@@ -53,8 +54,23 @@ function LoadedTrace({ traceId }: { traceId: string }) {
     }
     return <Failure what="The trace" error={skeleton.error} retry={() => void skeleton.refetch()} />;
   }
-  if (!skeleton.data) return late ? <p class="trace-wait muted">Loading trace {traceId}</p> : null;
-  return <TraceView answer={skeleton.data} />;
+  if (!answer) return late ? <p class="trace-wait muted">Loading trace {traceId}</p> : null;
+  return <TraceView answer={answer} />;
+}
+
+/** The answer shown before, as long as a new one says nothing new: the rows then stay as they are. */
+function useUnlessSame(data: SkeletonAnswer | undefined): SkeletonAnswer | undefined {
+  const shown = useRef(data);
+  const old = shown.current;
+  const same =
+    old !== undefined &&
+    data !== undefined &&
+    old.span_count === data.span_count &&
+    old.duration_nano === data.duration_nano &&
+    old.missing_parents.length === data.missing_parents.length &&
+    old.complete === data.complete;
+  if (!same) shown.current = data;
+  return shown.current;
 }
 
 /** True after a while, so that fast answers do not flash a placeholder. */

@@ -1,6 +1,6 @@
 // Everything the parts of the trace page share. The URL is the truth for span, zoom, folds, tab and search;
 // the row under the keyboard and what is hovered are not worth a URL.
-import { signal, type Signal } from '@preact/signals';
+import { batch, signal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext, useEffect, useMemo, useRef } from 'preact/hooks';
 import { useLogs } from '../../api/queries.ts';
@@ -61,43 +61,58 @@ export function useTrace(): TraceState {
 }
 
 const TRACE_LOGS_PAGE = 1000;
+/** A zoom in progress is written to the URL when it rests, so that the history is not flooded. */
+const SETTLE_MILLIS = 150;
 
 export function useTraceState(answer: SkeletonAnswer): TraceState {
   const url = useUrl();
-  const { model, path, marks, details, active, goal } = useMemo(() => {
+  const before = useRef<{ model: TraceModel; active: Signal<number>; details: SpanDetails } | null>(null);
+  const { model, path, marks, details, active, goal, live } = useMemo(() => {
     const built = buildTrace(answer);
+    // A trace that grew keeps the keyboard on the same span, and what was fetched about its spans.
+    const old = before.current;
+    const row = old ? (built.rowByKey.get(old.model.key[old.active.value]) ?? 0) : 0;
     return {
       model: built,
       path: criticalPath(built),
       marks: serviceMarks(built.services),
-      details: new SpanDetails(built.traceId),
-      active: signal(0),
+      details: old?.details ?? new SpanDetails(built.traceId),
+      active: signal(row),
       goal: signal<{ row: number; focus: boolean } | null>(null),
+      live: signal<Viewport | null>(null),
     };
   }, [answer]);
+  before.current = { model, active, details };
+  const settling = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => details.close(), [details]);
+  useEffect(() => () => clearTimeout(settling.current), []);
 
   const logsQuery = useLogs({ trace_id: model.traceId, order: 'oldest' }, { limit: TRACE_LOGS_PAGE });
+  // A trace that grew has new logs too.
+  const logsOf = useRef(model);
+  useEffect(() => {
+    if (logsOf.current !== model) void logsQuery.refetch();
+    logsOf.current = model;
+  }, [model]);
   const logs = useMemo(() => logsQuery.data?.pages.flatMap((page) => page.logs) ?? [], [logsQuery.data]);
   const ticks = useMemo(() => logTicks(model, logs), [model, logs]);
 
   const fold = useMemo(() => parseFold(url.query.fold), [url.query.fold]);
   const visible = useMemo(() => visibleRows(model, fold), [model, fold]);
-  const view = useMemo(() => parseViewport(url.query.z, model.durationNano), [model, url.query.z]);
+  const stored = useMemo(() => parseViewport(url.query.z, model.durationNano), [model, url.query.z]);
+  const view = live.value ?? stored;
   const search = url.query.find ?? '';
   const matches = useMemo(() => searchRows(model, search), [model, search]);
   const selected = url.query.span ? (model.rowByKey.get(url.query.span) ?? -1) : -1;
   const asked = TABS.find((tab) => tab === url.query.tab);
 
-  const first = useRef<TraceModel | null>(null);
-  if (first.current !== model) {
-    // Opened with a span in the URL: show it, even if a fold hides it.
-    first.current = model;
-    if (selected >= 0) {
-      active.value = selected;
-      goal.value = { row: selected, focus: false };
-    }
+  const opened = useRef(false);
+  if (!opened.current && selected >= 0) {
+    // Opened with a span in the URL: go to it.
+    active.value = selected;
+    goal.value = { row: selected, focus: false };
   }
+  opened.current = true;
 
   const foldText = (next: FoldState) => printFold(next) || null;
   return {
@@ -119,7 +134,17 @@ export function useTraceState(answer: SkeletonAnswer): TraceState {
     ticks,
     active,
     goal,
-    setView: (next) => url.set({ z: isFull(next, model.durationNano) ? null : printViewport(next) }, true),
+    setView: (next) => {
+      live.value = next;
+      clearTimeout(settling.current);
+      settling.current = setTimeout(() => {
+        const whole = isFull(next, model.durationNano);
+        batch(() => {
+          live.value = null;
+          url.set({ z: whole ? null : printViewport(next) }, true);
+        });
+      }, SETTLE_MILLIS);
+    },
     setFold: (next) => url.set({ fold: foldText(next) }, true),
     setSearch: (text) => url.set({ find: text }, true),
     select: (row, { tab, focus = false } = {}) => {

@@ -1,9 +1,11 @@
 // One row: the name in the tree, the duration, and the bar with what VISUAL calls its marks.
 import { useMemo } from 'preact/hooks';
+import { memo } from '../../components/memo.ts';
 import { Icon } from '../../components/icon.tsx';
 import { ServiceChip } from '../../components/service.tsx';
 import { isFolded, setFolded } from '../../core/fold.ts';
 import { count, duration, percent } from '../../core/format.ts';
+import { splitName } from '../../core/span-name.ts';
 import { barOf, criticalShape, selfPath, tickPositions } from '../../core/row-shapes.ts';
 import { severityOf } from '../../core/severity.ts';
 import { FLAG_ERROR, ODD_CYCLE, ODD_DUPLICATE, ODD_MISSING } from '../../core/trace-model.ts';
@@ -21,7 +23,7 @@ interface Props {
   tabbable: boolean;
 }
 
-export function WaterfallRow({ row, index, timeWidth, indent, tabbable }: Props) {
+export const WaterfallRow = memo(function WaterfallRow({ row, index, timeWidth, indent, tabbable }: Props) {
   const state = useTrace();
   const { model, fold, selected } = state;
   const folded = isFolded(model, fold, row);
@@ -57,7 +59,7 @@ export function WaterfallRow({ row, index, timeWidth, indent, tabbable }: Props)
       </span>
     </div>
   );
-}
+});
 
 function setSize(state: TraceState, row: number): number {
   const parent = state.model.parent[row];
@@ -105,7 +107,7 @@ function NameCell({ state, row, indent, folded }: { state: TraceState; row: numb
         <>
           <ServiceChip mark={state.marks.get(service)} />
           {crossing && <span class="wservice">{service}</span>}
-          <span class={model.flags[row] & FLAG_ERROR ? 'cut werror' : 'cut'}>{rowName(model, row)}</span>
+          <SpanName name={rowName(model, row)} error={(model.flags[row] & FLAG_ERROR) !== 0} />
           {model.odd[row] === ODD_DUPLICATE && <span class="odd">same id again</span>}
           {model.odd[row] === ODD_CYCLE && <span class="odd">cycle cut here</span>}
         </>
@@ -115,6 +117,17 @@ function NameCell({ state, row, indent, folded }: { state: TraceState; row: numb
           {hiddenMatches > 0 ? `${count(hiddenMatches)} of ` : ''}+{count(hidden)}
         </span>
       )}
+    </span>
+  );
+}
+
+/** A long RPC name gives up its package first: the method says most. */
+function SpanName({ name, error }: { name: string; error: boolean }) {
+  const { prefix, rest } = splitName(name);
+  return (
+    <span class={error ? 'wspan werror' : 'wspan'}>
+      {prefix !== '' && <span class="wprefix cut">{prefix}</span>}
+      <span class="cut">{rest}</span>
     </span>
   );
 }

@@ -35,7 +35,7 @@ export function Waterfall() {
   const narrow = width < 560;
   const treeWidth = Math.round((width - (narrow ? 0 : DURATION)) * (narrow ? 0.5 : treeShare.value / 1000));
   const timeWidth = Math.max(60, width - treeWidth - (narrow ? 0 : DURATION) - PAD);
-  const indent = Math.max(1.5, Math.min(12, (treeWidth * 0.4) / Math.max(1, model.maxDepth)));
+  const indent = Math.max(1.5, Math.min(12, (treeWidth * (narrow ? 0.25 : 0.4)) / Math.max(1, model.maxDepth)));
 
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(visible.length, Math.ceil((top + height) / ROW) + SPARE);
@@ -45,6 +45,9 @@ export function Waterfall() {
   const activeAt = visible.length === 0 ? -1 : visibleIndex(visible, state.active.value);
   if (activeAt >= 0 && (activeAt < first || activeAt >= last)) rows.push(activeAt);
 
+  // Elements are used again by position, so that a jump changes texts instead of building rows. The row that may
+  // hold the focus keeps its element.
+  const pool = Math.ceil(height / ROW) + 2 * SPARE + 5;
   const goal = state.goal.value;
   useLayoutEffect(() => {
     const box = scroller.current;
@@ -52,7 +55,7 @@ export function Waterfall() {
     const y = visibleIndex(visible, goal.row) * ROW;
     if (y < box.scrollTop || y + ROW > box.scrollTop + height) {
       box.scrollTop = Math.max(0, y - height / 2 + ROW);
-      setTop(box.scrollTop);
+      setTop(quantised(box.scrollTop));
     }
   }, [goal, visible, height]);
   useEffect(() => {
@@ -96,7 +99,7 @@ export function Waterfall() {
         ref={scroller}
         role="rowgroup"
         class="waterfall-scroll"
-        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        onScroll={(event) => setTop(quantised(event.currentTarget.scrollTop))}
         onPointerMove={(event) => {
           const at = event.clientX - event.currentTarget.getBoundingClientRect().left - (width - timeWidth - PAD);
           hovered.value = at >= 0 && at <= timeWidth ? toTime(view, timeWidth, at) : null;
@@ -106,7 +109,7 @@ export function Waterfall() {
         <div class="waterfall-space" style={{ height: `${visible.length * ROW}px` }}>
           <Grid width={timeWidth} />
           {rows.map((k) => (
-            <WaterfallRow key={visible[k]} row={visible[k]} index={k} timeWidth={timeWidth} indent={indent} tabbable={k === activeAt} />
+            <WaterfallRow key={k === activeAt ? 'active' : k % pool} row={visible[k]} index={k} timeWidth={timeWidth} indent={indent} tabbable={k === activeAt} />
           ))}
         </div>
       </div>
@@ -115,12 +118,17 @@ export function Waterfall() {
   );
 }
 
+/** Scrolling renders anew only every few rows; the spare rows cover what lies between. */
+function quantised(top: number): number {
+  return top - (top % (ROW * 4));
+}
+
 /** Time labels; dragging over them zooms like the overview. */
 function Axis({ width }: { width: number }) {
   const { view, setView, model } = useTrace();
   const element = useRef<HTMLSpanElement>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
-  const times = axisTimes(view, Math.max(2, Math.floor(width / 90)));
+  const times = axisTimes(view, Math.max(2, Math.floor(width / 80)));
   const at = hovered.value;
   return (
     <span
@@ -158,7 +166,7 @@ function Axis({ width }: { width: number }) {
 /** Lines at the axis times and under the pointer. */
 function Grid({ width }: { width: number }) {
   const { view } = useTrace();
-  const lines = useMemo(() => axisTimes(view, Math.max(2, Math.floor(width / 90))), [view, width]);
+  const lines = useMemo(() => axisTimes(view, Math.max(2, Math.floor(width / 80))), [view, width]);
   const at = hovered.value;
   return (
     <div class="grid-lines" style={{ width: `${width}px` }} aria-hidden="true">

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { TraceHit } from '../../api/types.ts';
 import { Icon } from '../../components/icon.tsx';
+import { useScrollMemory } from '../../components/scroll-memory.ts';
 import { useNow } from '../../components/search-state.tsx';
 import { ServiceChip } from '../../components/service.tsx';
 import { serviceMarks } from '../../core/colors.ts';
@@ -11,7 +12,6 @@ import './trace-list.css';
 
 interface Props {
   hits: TraceHit[];
-  order: 'newest' | 'slowest';
   more: (() => void) | null;
   loading: boolean;
   note: ComponentChildren;
@@ -22,9 +22,11 @@ const DOTS_MAX = 8;
 
 export function TraceList({ hits, more, loading, note }: Props) {
   const now = useNow();
+  const list = useRef<HTMLDivElement>(null);
+  useScrollMemory(list);
   const longest = hits.reduce((max, hit) => Math.max(max, hit.duration_nano), 1);
   return (
-    <div class="trace-list" tabIndex={-1}>
+    <div ref={list} class="trace-list" tabIndex={-1}>
       <div class="trace-table" role="table" aria-label="Traces" aria-rowcount={-1}>
         <div role="rowgroup">
           <div class="trace-head" role="row">

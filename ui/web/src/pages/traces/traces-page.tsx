@@ -7,7 +7,8 @@ import { Icon } from '../../components/icon.tsx';
 import { Failure } from '../../components/notice.tsx';
 import { OperationPicker, ServicePicker } from '../../components/pickers.tsx';
 import { RangePicker } from '../../components/range-picker.tsx';
-import { NothingFound, ResultNote, useSearchMoment } from '../../components/search-state.tsx';
+import { useSearchMoment } from '../../components/scroll-memory.ts';
+import { NothingFound, ResultNote } from '../../components/search-state.tsx';
 import { bounds, parseRange } from '../../core/time-range.ts';
 import { useUrl } from '../../url.ts';
 import { TraceList } from './trace-list.tsx';
@@ -61,7 +62,6 @@ export function TracesPage() {
       {!traces.isError && hits.length > 0 && (
         <TraceList
           hits={hits}
-          order={order}
           more={traces.hasNextPage ? () => void traces.fetchNextPage() : null}
           loading={traces.isFetchingNextPage}
           note={<ResultNote shown={hits.length} noun="traces" answer={pages[pages.length - 1]} />}

@@ -1,0 +1,245 @@
+// The browser story: someone looks for an order, opens it, reads it by keyboard, finds its logs. Then every page is
+// checked by axe in both themes. Usage: npm run e2e -- --base-url http://127.0.0.1:4319; without a URL the mock is used.
+// It waits for conditions, never for time, and fails with what it expected and what it saw.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { startMock } from '../dev/mock-server.mjs';
+import { launch, option } from './browser.mjs';
+
+const DEADLINE = 20_000;
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const QUERY = 'name:"POST /api/orders"';
+
+const mock = option('base-url') ? null : await startMock();
+const base = (option('base-url') ?? `http://127.0.0.1:${mock.port}`).replace(/\/$/, '');
+const browser = await launch();
+const complaints = [];
+
+try {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  listen(page);
+  const traceId = await findOrder(page);
+  await readByKeyboard(page);
+  const { spanId, log } = await seeLogsOfASpan(page, traceId);
+  await searchInside(page);
+  await shareByUrl(context, page.url(), spanId);
+  await pasteAnId(page, traceId);
+  await searchLogs(page, traceId, log);
+  await axeEverywhere(context, traceId, spanId);
+  assert.deepEqual(complaints, [], 'the browser complained, or something outside was asked for');
+  console.log('browser story: all good');
+} finally {
+  await browser.close();
+  mock?.close();
+}
+
+function step(text) {
+  console.log(`- ${text}`);
+}
+
+/** Errors, violations of the content security policy and requests to other places are failures. */
+function listen(page) {
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(`console: ${message.text()}`));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${base}/`)) complaints.push(`request to ${request.url()}`);
+  });
+}
+
+async function findOrder(page) {
+  step(`search the traces for ${QUERY} and open an order that went through the whole shop`);
+  await page.goto(`${base}/traces`);
+  const box = page.getByRole('combobox', { name: /Search traces/ });
+  await box.fill(QUERY);
+  await box.press('Escape');
+  await box.press('Control+k');
+  await box.press('Enter');
+  await page.waitForURL((url) => url.searchParams.get('q') === QUERY);
+
+  // An order is worth reading once its spans and logs have arrived from every service.
+  const found = await page.waitForFunction(
+    async (query) => {
+      const traces = await (await fetch(`/api/v1/traces?q=${encodeURIComponent(query)}&limit=50`)).json();
+      for (const trace of traces.traces.filter((t) => t.services.length >= 5 && t.root !== null)) {
+        const logs = await (await fetch(`/api/v1/logs?trace_id=${trace.trace_id}&order=oldest`)).json();
+        if (logs.logs.some((log) => log.span_id)) return trace.trace_id;
+      }
+      return null;
+    },
+    QUERY,
+    { polling: 500 },
+  );
+  const traceId = await found.jsonValue();
+  await page.getByRole('button', { name: 'Search again' }).click();
+  const link = page.locator(`a[href="/trace/${traceId}"]`);
+  await link.waitFor();
+  assert.equal(await link.innerText(), 'POST /api/orders', 'the name of the root span in the list');
+  await link.click();
+  await page.waitForURL((url) => url.pathname === `/trace/${traceId}`);
+  return traceId;
+}
+
+async function rowCount(page) {
+  return Number(await page.getByRole('treegrid').getAttribute('aria-rowcount'));
+}
+
+async function waitForRowCount(page, wanted, why) {
+  await page
+    .waitForFunction((n) => Number(document.querySelector('[role=treegrid]')?.getAttribute('aria-rowcount')) === n, wanted)
+    .catch(async () => assert.equal(await rowCount(page), wanted, why));
+}
+
+async function focusedLabel(page) {
+  return page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName);
+}
+
+async function readByKeyboard(page) {
+  step('fold, unfold and walk the waterfall by keyboard');
+  const first = page.locator('[role=row][aria-rowindex="2"]');
+  await first.waitFor();
+  const all = await rowCount(page);
+  assert.ok(all > 10, `an order has more than ten spans; the treegrid counts ${all - 1}`);
+  await first.focus();
+  await page.keyboard.press('ArrowLeft');
+  await waitForRowCount(page, 2, 'folding the root leaves the header and one row');
+  assert.equal(await first.getAttribute('aria-expanded'), 'false', 'the folded root says so');
+  await page.keyboard.press('ArrowRight');
+  await waitForRowCount(page, all, 'unfolding the root brings every row back');
+  assert.equal(await first.getAttribute('aria-expanded'), 'true', 'the unfolded root says so');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-rowindex') === '3');
+  await page.keyboard.press('ArrowLeft');
+  if ((await rowCount(page)) !== all) await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-rowindex') === '2');
+  const label = await focusedLabel(page);
+  await page.keyboard.press('Enter');
+  const title = page.locator('.drawer h2');
+  await title.waitFor();
+  assert.ok(label.includes(await title.innerText()), `the drawer shows the row "${label}", not "${await title.innerText()}"`);
+  await page.keyboard.press('Escape');
+  await title.waitFor({ state: 'detached' });
+  assert.equal(await focusedLabel(page), label, 'closing the drawer gives the focus back to the row');
+}
+
+async function seeLogsOfASpan(page, traceId) {
+  step('select a span that has logs and see them in the drawer');
+  const log = await page.evaluate(async (id) => {
+    const answer = await (await fetch(`/api/v1/logs?trace_id=${id}&order=oldest`)).json();
+    return answer.logs.find((l) => l.span_id);
+  }, traceId);
+  const spanId = log.span_id;
+  const find = page.getByRole('textbox', { name: /Find a span/ });
+  await find.fill(spanId);
+  await find.press('Enter');
+  const row = page.locator('.wrow.match');
+  await row.waitFor();
+  assert.equal(await row.count(), 1, `one row matches the span id ${spanId}`);
+  await row.click();
+  await page.waitForURL((url) => url.searchParams.get('span') === spanId);
+  await page.getByRole('tab', { name: /^Logs/ }).click();
+  const body = page.locator('.drawer .log-body').first();
+  await body.waitFor();
+  assert.equal(await body.innerText(), log.body, 'the first log of the span');
+  await page.getByRole('tab', { name: /^All logs/ }).click();
+  await page.locator('.drawer .log').first().waitFor();
+  const shown = await page.locator('.drawer .log').count();
+  const ofTrace = await page.evaluate(async (id) => {
+    const answer = await (await fetch(`/api/v1/logs?trace_id=${id}&limit=1000`)).json();
+    return answer.logs.length;
+  }, traceId);
+  assert.ok(shown >= 1 && shown <= ofTrace, `${shown} logs shown of the ${ofTrace} of the trace`);
+  for (const tab of ['Overview', 'Attributes', 'Events', 'Links', 'Resource']) {
+    await page.getByRole('tab', { name: new RegExp(`^${tab}`) }).click();
+    await page.waitForFunction((t) => document.querySelector('[role=tab][aria-selected=true]')?.textContent?.startsWith(t), tab);
+  }
+  await page.locator('.drawer .attribute dt', { hasText: 'service.name' }).first().waitFor();
+  await find.fill('');
+  return { spanId, log };
+}
+
+async function searchInside(page) {
+  step('search inside the trace with / and n');
+  await page.locator('.wrow.selected').focus();
+  await page.keyboard.press('/');
+  await page.waitForFunction(() => document.activeElement?.id === 'trace-find');
+  await page.keyboard.type('payment');
+  await page.waitForURL((url) => url.searchParams.get('find') === 'payment');
+  const matches = Number((await page.locator('.found').innerText()).replace(/^.*\//, ''));
+  assert.ok(matches >= 2, `an order has several payment spans; found ${matches}`);
+  await page.keyboard.press('Enter');
+  await page.waitForFunction((n) => /^\d+\/\d+$/.test(document.querySelector('.found')?.textContent ?? ''), matches);
+  const before = await page.locator('.found').innerText();
+  await page.locator('[role=row][tabindex="0"]').focus();
+  await page.keyboard.press('n');
+  await page.waitForFunction((old) => document.querySelector('.found')?.textContent !== old, before);
+}
+
+async function shareByUrl(context, url, spanId) {
+  step('a copied URL shows the same span and search to somebody else');
+  const other = await context.newPage();
+  listen(other);
+  await other.goto(url);
+  await other.locator('.drawer h2').waitFor();
+  assert.equal(await other.getByRole('textbox', { name: /Find a span/ }).inputValue(), 'payment', 'the search of the URL');
+  assert.notEqual(new URL(url).searchParams.get('span'), null, `the URL names a span (first selected: ${spanId})`);
+  await other.close();
+}
+
+async function pasteAnId(page, traceId) {
+  step('a pasted traceparent opens its trace from any page');
+  await page.goto(`${base}/connect`);
+  const box = page.getByRole('combobox', { name: /paste a trace id/ });
+  await box.fill(`00-${traceId}-00f067aa0ba902b7-01`);
+  await box.press('Enter');
+  await page.waitForURL((url) => url.pathname === `/trace/${traceId}`);
+  await page.locator('[role=row][aria-rowindex="2"]').waitFor();
+}
+
+async function searchLogs(page, traceId, log) {
+  step('the logs page shows the logs of the trace and leads back to the span');
+  await page.goto(`${base}/logs?trace_id=${traceId}&t=all&order=oldest`);
+  const row = page.locator('.log', { hasText: log.body }).first();
+  await row.waitFor();
+  await row.getByRole('button').first().click();
+  await row.getByRole('link', { name: 'Open the trace', exact: true }).waitFor();
+  await row.getByRole('link', { name: 'Open the trace', exact: true }).click();
+  await page.waitForURL((url) => url.pathname === `/trace/${traceId}` && url.searchParams.has('span'));
+  await page.locator('.drawer .log-body').first().waitFor();
+}
+
+async function axeEverywhere(context, traceId, spanId) {
+  const pages = {
+    traces: ['/traces?t=24h', '.trace-row'],
+    trace: [`/trace/${traceId}`, '.wrow'],
+    'trace with a span': [`/trace/${traceId}?span=${spanId}`, '.drawer .attribute, .drawer .pairs'],
+    'trace with all logs': [`/trace/${traceId}?tab=all-logs`, '.drawer .log'],
+    logs: ['/logs?t=24h', '.log'],
+    connect: ['/connect', '.snippets'],
+    'nothing found': ['/traces?q=service:no-such-service&t=24h', '.notice'],
+  };
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [width, height] of [
+      [1440, 900],
+      [390, 844],
+    ]) {
+      step(`axe finds nothing on any page, ${colorScheme}, ${width} px`);
+      const page = await context.newPage();
+      listen(page);
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const [name, [path, ready]] of Object.entries(pages)) {
+        await page.goto(base + path);
+        await page.locator(ready).first().waitFor();
+        // Evaluated by the debugger, so that the content security policy stays as it is.
+        await page.evaluate(AXE);
+        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const found = violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary}`));
+        assert.deepEqual(found, [], `axe on ${name}, ${colorScheme}, ${width} px`);
+      }
+      await page.close();
+    }
+  }
+}

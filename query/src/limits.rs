@@ -3,6 +3,7 @@
 //! A query that reaches a limit stops, keeps what it found, and says so: nothing here turns a short
 //! answer into one that looks complete.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use storage::Source;
@@ -34,6 +35,7 @@ pub struct Budget {
     rows_visited: usize,
     trace_spans_max: usize,
     scanned: Scanned,
+    scanned_sources: HashSet<String>,
     incomplete_reason: Option<String>,
     is_exhausted: bool,
     cancelled: CancellationToken,
@@ -62,14 +64,18 @@ impl Budget {
             rows_visited: 0,
             trace_spans_max: limits.trace_spans_max.get(),
             scanned: Scanned::default(),
+            scanned_sources: HashSet::new(),
             incomplete_reason: None,
             is_exhausted: false,
             cancelled,
         }
     }
 
-    /// Counts a source as searched.
+    /// Counts a source as searched, however often it is.
     pub fn count_source(&mut self, source: &Source) {
+        if !self.scanned_sources.insert(source.id().to_owned()) {
+            return;
+        }
         if source.is_hot() {
             self.scanned.hot_batches += 1;
         } else {

@@ -22,11 +22,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use model::{Clock, UnixNanos};
 use serde::Deserialize;
-use tower_http::compression::CompressionLayer;
 
 use crate::config::QueryConfig;
 use crate::error::QueryError;
@@ -79,6 +78,8 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
                 .method_not_allowed_fallback(wrong_method),
         )
         .nest("/jaeger", jaeger::router())
+        .route("/api/", any(unknown_path))
+        .route("/jaeger/", any(unknown_path))
         .merge(health::router())
         .layer(middleware::from_fn_with_state(api.clone(), count_request))
         .layer(middleware::from_fn(add_security_headers))
@@ -91,7 +92,6 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
             limit_time,
         ))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(CompressionLayer::new())
         .with_state(api);
     ui::router().merge(served)
 }

@@ -143,3 +143,91 @@ pub fn note_unreadable(snapshot: &Snapshot, signal: Signal, time: TimeRange, bud
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use model::{Clock, UnixNanos};
+    use storage::StorageConfig;
+
+    use super::*;
+    use crate::config::tests::generous_limits;
+
+    struct StoppedClock;
+
+    impl Clock for StoppedClock {
+        fn now(&self) -> UnixNanos {
+            UnixNanos(0)
+        }
+    }
+
+    fn pool(directory: &tempfile::TempDir, limits: Limits) -> QueryPool {
+        let config = StorageConfig::in_dir(directory.path());
+        QueryPool::new(
+            Storage::open(config, Arc::new(StoppedClock)).unwrap(),
+            limits,
+        )
+    }
+
+    #[tokio::test]
+    async fn queries_beyond_the_queue_are_turned_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let pool = pool(
+            &directory,
+            Limits {
+                queue: NonZeroUsize::MIN,
+                ..generous_limits()
+            },
+        );
+        let (release, released) = mpsc::channel::<()>();
+        let running = pool.run(move |_, _| Ok(released.recv().is_ok()));
+        let waiting = pool.run(|_, _| Ok(()));
+        let (mut running, mut waiting) = (std::pin::pin!(running), std::pin::pin!(waiting));
+        tokio::select! {
+            biased;
+            _ = &mut running => panic!("the first query is still held back"),
+            _ = &mut waiting => panic!("the second query waits for the first"),
+            surplus = pool.run(|_, _| Ok(())) => {
+                assert!(matches!(surplus, Err(QueryError::Overloaded)));
+            }
+        }
+        release.send(()).unwrap();
+        assert!(running.await.unwrap().value);
+        waiting.await.unwrap();
+        pool.run(|_, _| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_query_is_told_to_stop_when_nobody_waits_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let pool = pool(&directory, generous_limits());
+        let (told, was_told) = mpsc::channel();
+        let query = pool.run(move |_, budget| {
+            while budget.may_continue() {
+                std::thread::yield_now();
+            }
+            told.send(budget.incomplete_reason().map(str::to_owned))
+                .unwrap();
+            Ok(())
+        });
+        assert!(
+            tokio::time::timeout(Duration::from_millis(1), query)
+                .await
+                .is_err()
+        );
+        let reason = was_told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(reason.as_deref(), Some("the client went away"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_query_is_an_error_and_frees_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let pool = pool(&directory, generous_limits());
+        let answer = pool.run::<()>(|_, _| panic!("a bug")).await;
+        assert!(matches!(answer, Err(QueryError::Task(_))));
+        pool.run(|_, _| Ok(())).await.unwrap();
+    }
+}

@@ -51,3 +51,26 @@ pub fn compile(text: &str, signal: Signal) -> Result<Vec<Predicate>, SyntaxError
         .map(|term| validate::predicate(term, signal))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_text_compiles_or_errs_within_itself(
+            text in r#"([a-z ":\\<>=*ü0-9-]|duration>|severity:|trace_id:|-"){0,20}"#,
+        ) {
+            for signal in Signal::ALL {
+                if let Err(error) = compile(&text, signal) {
+                    let last = text.chars().count() + 1;
+                    prop_assert!((1..=last).contains(&error.position), "{error}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What is answered when there is no answer.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use http::Method;
+use query::Limits;
+
+use crate::shop::{self, ORDER};
+use crate::store::{Store, generous_limits};
+
+#[tokio::test]
+async fn bad_requests_are_refused_by_name() {
+    let store = Store::new();
+    for (path, expected) in [
+        (
+            "/api/v1/traces/xyz",
+            r#"{"code":"invalid_parameter","message":"\"xyz\" is not a trace id: 32 hexadecimal digits that are not all zero","parameter":"trace_id"}"#,
+        ),
+        (
+            "/api/v1/traces/00000000000000000000000000000000/skeleton",
+            r#"{"code":"invalid_parameter","message":"\"00000000000000000000000000000000\" is not a trace id: 32 hexadecimal digits that are not all zero","parameter":"trace_id"}"#,
+        ),
+        (
+            "/api/v1/traces?q=status:bad",
+            r#"{"code":"invalid_parameter","message":"\"bad\" is none of unset, ok, error at position 8","parameter":"q"}"#,
+        ),
+        (
+            "/api/v1/traces?limit=1001",
+            r#"{"code":"invalid_parameter","message":"limit must be a whole number from 1 to 1000","parameter":"limit"}"#,
+        ),
+        (
+            "/api/v1/traces?order=oldest",
+            r#"{"code":"invalid_parameter","message":"order must be newest or slowest","parameter":"order"}"#,
+        ),
+        (
+            "/api/v1/traces?start=yesterday",
+            r#"{"code":"invalid_parameter","message":"\"yesterday\" is neither RFC 3339 nor unix nanoseconds","parameter":"start"}"#,
+        ),
+        (
+            "/api/v1/logs?start=5&end=5",
+            r#"{"code":"invalid_parameter","message":"end must be later than start","parameter":"end"}"#,
+        ),
+        (
+            "/api/v1/logs?cursor=zzz",
+            r#"{"code":"invalid_parameter","message":"cursor is not one that was given out","parameter":"cursor"}"#,
+        ),
+        (
+            "/api/v1/logs?span_id=12",
+            r#"{"code":"invalid_parameter","message":"\"12\" is not a span id: 16 hexadecimal digits that are not all zero","parameter":"span_id"}"#,
+        ),
+        (
+            "/api/v1/services?limit=3",
+            r#"{"code":"invalid_parameter","message":"unknown parameter \"limit\", known: none","parameter":"limit"}"#,
+        ),
+    ] {
+        let answer = store.get(path).await;
+        assert_eq!(
+            (answer.status, answer.body),
+            (400, format!("{{\"error\":{expected}}}"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_stored_is_not_found() {
+    let store = Store::new();
+    let message = format!("no span of trace {ORDER} is stored");
+    let expected =
+        format!(r#"{{"error":{{"code":"not_found","message":"{message}","parameter":null}}}}"#);
+    for path in ["", "/skeleton"] {
+        let answer = store.get(&format!("/api/v1/traces/{ORDER}{path}")).await;
+        assert_eq!((answer.status, answer.body), (404, expected.clone()));
+    }
+}
+
+#[tokio::test]
+async fn unknown_api_paths_and_methods_are_answered_in_json() {
+    let store = Store::new();
+    for path in [
+        "/api/v2/traces",
+        "/api",
+        "/api/",
+        "/jaeger/api/nothing",
+        "/api/v1/traces/a/b/c",
+    ] {
+        let answer = store.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.headers["content-type"], "application/json", "{path}");
+        assert_eq!(answer.json()["error"]["code"], "not_found", "{path}");
+    }
+    let answer = store.ask(Method::DELETE, "/api/v1/logs", "").await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (
+            405,
+            r#"{"error":{"code":"method_not_allowed","message":"method DELETE is not allowed here","parameter":null}}"#
+        )
+    );
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused() {
+    let store = Store::new();
+    let path = format!("/api/v1/traces/{ORDER}/spans");
+    let too_many = format!(
+        "{{\"span_ids\":[{}]}}",
+        vec!["\"00000000000000a1\""; 1001].join(",")
+    );
+    let too_large = " ".repeat(256 * 1024 + 1);
+    for (body, status, code) in [
+        ("", 400, "invalid_body"),
+        ("{\"ids\":[]}", 400, "invalid_body"),
+        ("{\"span_ids\":[\"xy\"]}", 400, "invalid_parameter"),
+        (too_many.as_str(), 400, "invalid_parameter"),
+        (too_large.as_str(), 413, "body_too_large"),
+    ] {
+        let answer = store.ask(Method::POST, &path, body).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_eq!(answer.json()["error"]["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn limits_that_are_reached_are_told() {
+    let limits = Limits {
+        rows_max: NonZeroUsize::MIN,
+        ..generous_limits()
+    };
+    let store = shop::store().await.with_limits(limits);
+    let answer = store.get("/api/v1/logs").await.json();
+    assert_eq!(answer["complete"], false);
+    assert_eq!(answer["incomplete_reason"], "more than 1 matching records");
+
+    let limits = Limits {
+        timeout: Duration::ZERO,
+        ..generous_limits()
+    };
+    let store = store.with_limits(limits);
+    for path in ["/api/v1/traces", "/api/v1/logs", "/api/v1/services"] {
+        let answer = store.get(path).await.json();
+        assert_eq!(answer["complete"], false, "{path}");
+        assert_eq!(
+            answer["incomplete_reason"], "the time limit of 0s was reached",
+            "{path}"
+        );
+    }
+
+    let limits = Limits {
+        trace_spans_max: NonZeroUsize::new(2).unwrap(),
+        ..generous_limits()
+    };
+    let store = store.with_limits(limits);
+    let answer = store
+        .get(&format!("/api/v1/traces/{ORDER}/skeleton"))
+        .await
+        .json();
+    assert_eq!(answer["span_count"], 2);
+    assert_eq!(
+        answer["incomplete_reason"],
+        "more than 2 spans in the answer"
+    );
+}
+
+#[tokio::test]
+async fn a_trace_that_could_not_be_looked_for_is_not_called_missing() {
+    let limits = Limits {
+        timeout: Duration::ZERO,
+        ..generous_limits()
+    };
+    let store = shop::store().await.with_limits(limits);
+    let answer = store.get(&format!("/api/v1/traces/{ORDER}")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["complete"], false);
+}

@@ -1,0 +1,10 @@
+//! What every endpoint answers, byte for byte, over a real storage.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod errors;
+mod jaeger;
+mod native;
+mod paging;
+mod serving;
+mod shop;
+mod store;

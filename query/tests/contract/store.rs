@@ -1,0 +1,199 @@
+//! A storage in a temporary directory, and the router over it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use model::otlp::{self, Encoding};
+use model::{Clock, Signal, UnixNanos};
+use query::{Backend, Limits, QueryConfig, RunError, ServerInfo};
+use storage::{Append, Storage, StorageConfig};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// A moment some time after everything that the tests store.
+pub(crate) const NOW: UnixNanos = UnixNanos(1_700_000_100_000_000_000);
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> UnixNanos {
+        NOW
+    }
+}
+
+/// The store and what serves it.
+pub(crate) struct Store {
+    directory: TempDir,
+    storage: Storage,
+    limits: Limits,
+    router: Router,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    /// With `elapsed_micros` set to zero, and the address of the data directory replaced.
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// Limits that no test reaches.
+pub(crate) fn generous_limits() -> Limits {
+    Limits {
+        timeout: Duration::from_secs(600),
+        concurrency: NonZeroUsize::new(2).unwrap(),
+        queue: NonZeroUsize::new(8).unwrap(),
+        rows_max: NonZeroUsize::MAX,
+        trace_spans_max: NonZeroUsize::MAX,
+    }
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self::open(directory, generous_limits())
+    }
+
+    fn open(directory: TempDir, limits: Limits) -> Self {
+        let config = StorageConfig::in_dir(directory.path());
+        let storage = Storage::open(config, Arc::new(StoppedClock)).unwrap();
+        let router = router(&storage, limits);
+        Self {
+            directory,
+            storage,
+            limits,
+            router,
+        }
+    }
+
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+        let router = router(&self.storage, limits);
+        Self {
+            limits,
+            router,
+            ..self
+        }
+    }
+
+    /// Stores an OTLP JSON request.
+    pub(crate) async fn append(&self, signal: Signal, request: &str) {
+        let body = Bytes::copy_from_slice(request.as_bytes());
+        let accepted = otlp::decode(signal, Encoding::Json, body).unwrap();
+        assert_eq!(accepted.rejected, None, "the tests store good data");
+        let append = Append {
+            signal,
+            payload: accepted.payload,
+            batch: accepted.batch,
+        };
+        self.storage.append(append).await.unwrap();
+    }
+
+    /// Turns everything in memory into splits, by a stop and a start.
+    pub(crate) async fn seal(self) -> Self {
+        self.storage.shutdown().await;
+        let Self {
+            directory,
+            storage,
+            limits,
+            router,
+        } = self;
+        drop((storage, router));
+        Self::open(directory, limits)
+    }
+
+    /// Serves on a port of the system's choice until told to stop.
+    pub(crate) async fn serve(
+        &self,
+        shutdown: CancellationToken,
+    ) -> (SocketAddr, JoinHandle<Result<(), RunError>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let run = query::run(
+            config(self.limits),
+            listener,
+            backend(&self.storage),
+            shutdown,
+        );
+        #[expect(clippy::disallowed_methods, reason = "the test waits for the task")]
+        let task = tokio::spawn(run);
+        (address, task)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, "").await
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let body = without_elapsed(std::str::from_utf8(&bytes).unwrap());
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+}
+
+fn router(storage: &Storage, limits: Limits) -> Router {
+    query::router(&config(limits), backend(storage))
+}
+
+fn config(limits: Limits) -> QueryConfig {
+    QueryConfig {
+        http_listen: "127.0.0.1:4319".parse().unwrap(),
+        connections_max: 8,
+        limits,
+    }
+}
+
+fn backend(storage: &Storage) -> Backend {
+    let server = ServerInfo {
+        version: "1.2.3",
+        otlp_grpc: "127.0.0.1:4317".parse().unwrap(),
+        otlp_http: "127.0.0.1:4318".parse().unwrap(),
+        http: "127.0.0.1:4319".parse().unwrap(),
+        data_dir: "/data".into(),
+        retention_age: Some(Duration::from_secs(7 * 24 * 3600)),
+    };
+    Backend {
+        storage: storage.clone(),
+        clock: Arc::new(StoppedClock),
+        server,
+        is_ready_to_write: Arc::new(|| true),
+        metrics: vec![Arc::new(|out| out.push_str("another_part 1\n"))],
+    }
+}
+
+fn without_elapsed(body: &str) -> String {
+    const FIELD: &str = "\"elapsed_micros\":";
+    let Some((before, after)) = body.split_once(FIELD) else {
+        return body.to_owned();
+    };
+    if !after.starts_with(|c: char| c.is_ascii_digit()) {
+        return body.to_owned();
+    }
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{FIELD}0{rest}")
+}

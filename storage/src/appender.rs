@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
-use model::Signal;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Shared;
 use crate::error::AppendError;
 use crate::sealer::SealerCommand;
 use crate::view::{Acknowledged, Frozen};
-use crate::wal::writer::WalWriter;
+use crate::wal::writer::{WalFailure, WalWriter};
 
 /// A group is closed when its payloads reach this size, so that one sync never waits for too much.
 const GROUP_BYTES_MAX: usize = 8 << 20;
@@ -91,26 +90,30 @@ impl Appender {
             .into_iter()
             .map(|append| (append.batch, append.answer))
             .unzip();
-        let result = written.and_then(|_| self.publish(batches));
-        if let Err(source) = &result {
+        let result = written
+            .and_then(|_| self.publish(batches))
+            .map_err(|failure| match failure {
+                WalFailure::Refused(source) => AppendError::WalRefused { source },
+                WalFailure::Poisoned(source) => AppendError::WalPoisoned { source },
+            });
+        if result.is_err() {
             self.shared.budget.give_back(budget_bytes);
+        }
+        if let Err(AppendError::WalPoisoned { source }) = &result {
             let reason = source.to_string();
             self.shared
                 .counters
                 .change(|counts| counts.wal_error = Some(reason));
         }
         for answer in answers {
-            let result = result
-                .clone()
-                .map_err(|source| AppendError::WalPoisoned { source });
-            if answer.send(result).is_err() {
-                tracing::debug!("an append was durable before its sender stopped waiting");
+            if answer.send(result.clone()).is_err() {
+                tracing::debug!("an append was answered after its sender stopped waiting");
             }
         }
     }
 
     /// Visible before the answer: whoever hears of success and asks then finds the rows.
-    fn publish(&mut self, batches: Vec<Acknowledged>) -> Result<(), Arc<io::Error>> {
+    fn publish(&mut self, batches: Vec<Acknowledged>) -> Result<(), WalFailure> {
         let now = self.shared.clock.now();
         self.shared
             .view
@@ -118,7 +121,7 @@ impl Appender {
             .map_err(|error| {
                 // `Storage::append` has checked the columns: this is a bug, and the rows are in the
                 // log but not visible, so nothing more may be acknowledged.
-                self.wal.poison_with(io::Error::other(error))
+                WalFailure::Poisoned(self.wal.poison_with(io::Error::other(error)))
             })
     }
 
@@ -134,11 +137,7 @@ impl Appender {
 
     /// What can wait until the group has been answered.
     fn tidy(&mut self) {
-        for signal in Signal::ALL {
-            if let Err(error) = self.shared.view.merge_small(signal) {
-                tracing::error!(%error, %signal, "failed to merge small batches");
-            }
-        }
+        self.shared.merge_small_batches();
         if self.wal.is_file_full()
             && let Err(error) = self.wal.rotate()
         {

@@ -38,8 +38,8 @@ pub enum OpenError {
     },
 }
 
-/// Why an append was not taken. Nothing of it will become visible, unless the WAL failed: then it
-/// may or may not be there after the next start.
+/// Why an append was not taken. Nothing of it will become visible, unless the WAL was poisoned:
+/// then it may or may not be there after the next start.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
     /// Sealing lags behind; there is room again when it has caught up.
@@ -67,7 +67,14 @@ pub enum AppendError {
         /// Largest size of a payload.
         limit_bytes: usize,
     },
-    /// A write or sync of the WAL failed, now or earlier; nothing more is taken until a restart.
+    /// The disk refused the write, because it is full for example. The log is as it was before.
+    #[error("wal refused the write")]
+    WalRefused {
+        /// What the system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A sync of the WAL failed, now or earlier; nothing more is taken until a restart.
     #[error("wal cannot be written")]
     WalPoisoned {
         /// What the system said.
@@ -80,7 +87,10 @@ impl AppendError {
     /// Whether the same append may succeed later without anybody's help.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Full { .. } | Self::Overloaded { .. } | Self::ShuttingDown => true,
+            Self::Full { .. }
+            | Self::Overloaded { .. }
+            | Self::WalRefused { .. }
+            | Self::ShuttingDown => true,
             Self::TooLarge { .. } | Self::WalPoisoned { .. } => false,
         }
     }
@@ -209,6 +219,9 @@ pub enum SealError {
     /// What was written cannot be read back.
     #[error("new split cannot be read back")]
     Unreadable(#[from] ReadError),
+    /// A library stopped on values it did not expect.
+    #[error("an encoder panicked")]
+    Panicked,
     /// The thread that does it has ended.
     #[error("storage is shutting down")]
     ShuttingDown,

@@ -68,7 +68,9 @@ impl HotBatch {
             &schema::schema(signal),
             parts.iter().map(|part| &part.batch),
         )?;
-        let budget_bytes = parts.iter().map(|part| part.budget_bytes).sum();
+        // Many small batches take more room than one large one, never less.
+        let taken: u64 = parts.iter().map(|part| part.budget_bytes).sum();
+        let budget_bytes = taken.min(batch.get_array_memory_size() as u64);
         let arrived = parts
             .iter()
             .map(|part| part.arrived)

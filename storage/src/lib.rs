@@ -295,6 +295,16 @@ impl Shared {
             || size.oldest_arrival.is_some_and(is_old)
     }
 
+    /// Keeps searches of the hot buffer short and its memory small.
+    fn merge_small_batches(&self) {
+        for signal in Signal::ALL {
+            match self.view.merge_small(signal) {
+                Ok(saved_bytes) => self.budget.give_back(saved_bytes),
+                Err(error) => tracing::error!(%error, %signal, "failed to merge small batches"),
+            }
+        }
+    }
+
     fn status(&self) -> StorageStatus {
         let snapshot = self.view.snapshot();
         let counts = self.counters.get();

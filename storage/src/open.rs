@@ -115,11 +115,7 @@ fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
         .publish(vec![batch], entry.sequence, shared.clock.now())
         .map_err(|error| tracing::error!(%error, sequence = entry.sequence, "bad wal entry"))
         .is_ok();
-    for signal in model::Signal::ALL {
-        if let Err(error) = shared.view.merge_small(signal) {
-            tracing::error!(%error, %signal, "failed to merge small batches");
-        }
-    }
+    shared.merge_small_batches();
     published
 }
 

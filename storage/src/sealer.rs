@@ -1,5 +1,6 @@
 //! The thread that turns the hot buffer into splits and deletes splits that are too old.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -115,7 +116,7 @@ impl Sealer {
 
     /// Moves everything that is in the hot buffer now into splits.
     pub(crate) fn seal(&mut self) -> Result<(), SealError> {
-        let result = self.freeze().and_then(|frozen| self.seal_frozen(&frozen));
+        let result = self.freeze().and_then(|frozen| self.seal_guarded(&frozen));
         match &result {
             Ok(()) => self.retry = Retry::default(),
             Err(_) => self.retry.failed(),
@@ -137,6 +138,18 @@ impl Sealer {
             .blocking_send(AppenderCommand::Freeze(answer))
             .map_err(|_| SealError::ShuttingDown)?;
         frozen.blocking_recv().map_err(|_| SealError::ShuttingDown)
+    }
+
+    /// A panic in an encoder must not end the thread: what it was about stays in the WAL.
+    fn seal_guarded(&mut self, frozen: &Frozen) -> Result<(), SealError> {
+        let result = catch_unwind(AssertUnwindSafe(|| self.seal_frozen(frozen)))
+            .unwrap_or(Err(SealError::Panicked));
+        if result.is_err()
+            && let Err(error) = writer::remove_temporary(&self.shared.directories.splits)
+        {
+            tracing::warn!(%error, "failed to remove half a split");
+        }
+        result
     }
 
     /// A crash between any two of these steps is repaired by the next start: splits that are not

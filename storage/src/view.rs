@@ -102,19 +102,23 @@ impl View {
         Ok(())
     }
 
-    /// Merges the newest small batches of a signal, if there are enough of them. Only the thread
-    /// that publishes and freezes may call this.
-    pub(crate) fn merge_small(&self, signal: Signal) -> Result<(), ReadError> {
+    /// Merges the newest small batches of a signal, if there are enough of them; returns how much
+    /// less of the memory budget they need now. Only the thread that publishes and freezes may call
+    /// this.
+    pub(crate) fn merge_small(&self, signal: Signal) -> Result<u64, ReadError> {
+        let mut saved_bytes = 0;
         loop {
             let (parts, id) = {
                 let mut state = self.state.lock();
                 let Some(parts) = state.buffer(signal).next_merge() else {
-                    return Ok(());
+                    return Ok(saved_bytes);
                 };
                 state.next_hot_id += 1;
                 (parts, format!("hot-{}", state.next_hot_id - 1))
             };
             let merged = Arc::new(HotBatch::merge(id, &parts)?);
+            let taken: u64 = parts.iter().map(|part| part.budget_bytes()).sum();
+            saved_bytes += taken - merged.budget_bytes();
             let mut state = self.state.lock();
             state.buffer(signal).replace_newest(parts.len(), merged);
             state.snapshot = None;

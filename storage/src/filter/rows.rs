@@ -1,5 +1,7 @@
 //! The one row-wise definition of what matches: answers for the hot buffer, verifies for splits.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use arrow_array::cast::AsArray;
@@ -32,6 +34,14 @@ impl Rows {
         match self {
             Self::Spans(reader) => reader.visit_own_attributes(row, visit),
             Self::Logs(reader) => reader.visit_own_attributes(row, visit),
+        }
+    }
+
+    /// A number that rows with the same resource and scope share.
+    fn envelope_key(&self, row: usize) -> (usize, usize) {
+        match self {
+            Self::Spans(reader) => reader.envelope_key(row),
+            Self::Logs(reader) => reader.envelope_key(row),
         }
     }
 
@@ -190,11 +200,7 @@ enum Check<'a> {
         values: &'a StringArray,
         wanted: &'a TextMatch,
     },
-    Attribute {
-        rows: &'a Rows,
-        key: &'a str,
-        wanted: &'a TextMatch,
-    },
+    Attribute(AttributeCheck<'a>),
 }
 
 impl<'a> Check<'a> {
@@ -238,11 +244,12 @@ impl<'a> Check<'a> {
             Test::SeverityNumber(range) if !is_traces => {
                 Self::number(batch, column::SEVERITY_NUMBER, range.clone())?
             }
-            Test::Attribute { key, value } => Self::Attribute {
+            Test::Attribute { key, value } => Self::Attribute(AttributeCheck {
                 rows: rows.ok_or_else(missing_rows)?,
                 key,
                 wanted: value,
-            },
+                envelopes: RefCell::default(),
+            }),
             Test::BodyWords(words) if !is_traces => Self::Words {
                 values: typed(batch, column::BODY)?,
                 words: words.iter().map(|word| word.to_lowercase()).collect(),
@@ -332,25 +339,52 @@ impl<'a> Check<'a> {
                 let at = |index: usize| usize::try_from(offsets[index]).unwrap_or(0);
                 (at(row)..at(row + 1)).any(|item| wanted.matches(text_at(values, item)))
             }
-            Self::Attribute { rows, key, wanted } => attribute_holds(rows, row, key, wanted)?,
+            Self::Attribute(check) => check.holds(row)?,
         })
     }
 }
 
-fn attribute_holds(
-    rows: &Rows,
-    row: usize,
-    wanted_key: &str,
-    wanted: &TextMatch,
-) -> Result<bool, BatchError> {
-    let mut holds = false;
-    let mut visit = |key: &str, text: &str| {
-        holds = holds || (key == wanted_key && wanted.matches(text));
-    };
-    rows.visit_own_attributes(row, &mut visit);
-    rows.visit_resource_attributes(row, &mut visit)?;
-    rows.visit_scope_attributes(row, &mut visit)?;
-    Ok(holds)
+/// An attribute test over whole rows. Rows share few resources and scopes: what is known of one
+/// is remembered.
+struct AttributeCheck<'a> {
+    rows: &'a Rows,
+    key: &'a str,
+    wanted: &'a TextMatch,
+    envelopes: RefCell<HashMap<(usize, usize), bool>>,
+}
+
+impl AttributeCheck<'_> {
+    fn holds(&self, row: usize) -> Result<bool, BatchError> {
+        let envelope = self.rows.envelope_key(row);
+        let known = self.envelopes.borrow().get(&envelope).copied();
+        let of_envelope = match known {
+            Some(holds) => holds,
+            None => {
+                let holds = self.envelope_holds(row)?;
+                self.envelopes.borrow_mut().insert(envelope, holds);
+                holds
+            }
+        };
+        if of_envelope {
+            return Ok(true);
+        }
+        let mut holds = false;
+        self.rows
+            .visit_own_attributes(row, &mut |key, text| holds = holds || self.is_it(key, text));
+        Ok(holds)
+    }
+
+    fn envelope_holds(&self, row: usize) -> Result<bool, BatchError> {
+        let mut holds = false;
+        let mut visit = |key: &str, text: &str| holds = holds || self.is_it(key, text);
+        self.rows.visit_resource_attributes(row, &mut visit)?;
+        self.rows.visit_scope_attributes(row, &mut visit)?;
+        Ok(holds)
+    }
+
+    fn is_it(&self, key: &str, text: &str) -> bool {
+        key == self.key && self.wanted.matches(text)
+    }
 }
 
 /// The text of a row; a missing one reads as empty.

@@ -128,6 +128,20 @@ pub(crate) fn remove_unpublished(
     files::sync_dir(splits_dir)
 }
 
+/// Removes what a failed seal left half written.
+pub(crate) fn remove_temporary(splits_dir: &Path) -> Result<(), files::FileError> {
+    for path in files::list_dir(splits_dir)? {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy())
+            .unwrap_or_default();
+        if name.starts_with(TEMPORARY_PREFIX) {
+            files::remove_dir(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn finish_columns(columns: ArrowWriter<File>) -> Result<(), SealError> {
     let file = columns.into_inner()?;
     file.sync_all()

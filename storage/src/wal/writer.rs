@@ -1,7 +1,7 @@
 //! Appends groups of entries to the newest WAL file: one write and one fdatasync per group.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,16 +44,13 @@ impl WalWriter {
     }
 
     /// Writes the entries and returns once they are durable, with the sequence of the first one.
-    ///
-    /// After a failure the outcome is unknown, so nothing of the group may be acknowledged, and
-    /// every later call fails with the same error: what the system said about an earlier write or
-    /// sync of a file tells nothing about a repeated one.
+    /// After a failure nothing of the group may be acknowledged.
     pub(crate) fn append_group<'a>(
         &mut self,
         entries: impl IntoIterator<Item = (Signal, &'a [u8])>,
-    ) -> Result<u64, Arc<io::Error>> {
+    ) -> Result<u64, WalFailure> {
         if let Some(error) = &self.poison {
-            return Err(Arc::clone(error));
+            return Err(WalFailure::Poisoned(Arc::clone(error)));
         }
         let first_sequence = self.next_sequence;
         let mut sequence = first_sequence;
@@ -62,17 +59,35 @@ impl WalWriter {
             format::encode_entry(&mut self.buffer, sequence, signal, payload);
             sequence += 1;
         }
-        if let Err(error) = self
-            .file
-            .write_all(&self.buffer)
-            .and_then(|()| self.file.sync_data())
-        {
-            return Err(self.poison_with(error));
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            return Err(self.take_back(error));
+        }
+        if let Err(error) = self.file.sync_data() {
+            return Err(WalFailure::Poisoned(self.poison_with(error)));
         }
         self.file_bytes += self.buffer.len() as u64;
         self.next_sequence = sequence;
         self.buffer.shrink_to(BUFFER_KEPT_BYTES);
         Ok(first_sequence)
+    }
+
+    /// Cuts off what a failed write left, so that the next group begins where the last good one
+    /// ended. A disk that was full for a moment must not need a restart.
+    fn take_back(&mut self, error: io::Error) -> WalFailure {
+        let path = file_path(&self.dir, self.file_first_sequence);
+        let reopen = || {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            file.seek(SeekFrom::Start(self.file_bytes))?;
+            Ok::<_, io::Error>(file)
+        };
+        if files::truncate(&path, self.file_bytes).is_ok()
+            && let Ok(file) = reopen()
+        {
+            tracing::warn!(%error, path = %path.display(), "wal refused a write");
+            self.file = file;
+            return WalFailure::Refused(Arc::new(error));
+        }
+        WalFailure::Poisoned(self.poison_with(error))
     }
 
     /// Whether the newest file has reached its size.
@@ -105,6 +120,16 @@ impl WalWriter {
     }
 }
 
+/// Why a group is not in the log.
+#[derive(Debug, Clone)]
+pub(crate) enum WalFailure {
+    /// Nothing of it is; the next group may fare better.
+    Refused(Arc<io::Error>),
+    /// Nobody knows what of it reached the disk. What the system says about a repeated sync tells
+    /// nothing about the failed one, so the log takes nothing more.
+    Poisoned(Arc<io::Error>),
+}
+
 /// A larger group's buffer is not kept for the next group.
 const BUFFER_KEPT_BYTES: usize = 4 << 20;
 
@@ -116,9 +141,81 @@ pub(crate) fn file_path(dir: &Path, first_sequence: u64) -> PathBuf {
 fn create_file(dir: &Path, first_sequence: u64) -> Result<File, FileError> {
     let path = file_path(dir, first_sequence);
     let mut file = files::create_new(&path)?;
-    file.write_all(&format::encode_file_header(first_sequence))
+    let written = file
+        .write_all(&format::encode_file_header(first_sequence))
         .and_then(|()| file.sync_all())
-        .map_err(FileError::at("write wal header", &path))?;
-    files::sync_dir(dir)?;
+        .map_err(FileError::at("write wal header", &path))
+        .and_then(|()| files::sync_dir(dir));
+    if let Err(error) = written {
+        // Half a file would be taken for damage by the next start.
+        files::remove_file(&path)?;
+        return Err(error);
+    }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tempfile::TempDir;
+
+    use super::super::reader;
+    use super::*;
+
+    fn append(writer: &mut WalWriter, payload: &[u8]) -> Result<u64, WalFailure> {
+        writer.append_group([(Signal::Logs, payload)])
+    }
+
+    fn payloads(dir: &Path) -> Vec<Vec<u8>> {
+        let file = Bytes::from(files::read(&file_path(dir, 1)).unwrap());
+        let contents = reader::read_file(&file);
+        assert_eq!(contents.tail_start, file.len());
+        contents
+            .entries
+            .iter()
+            .map(|entry| entry.payload.to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn a_refused_write_leaves_no_trace_and_the_next_one_succeeds() {
+        let dir = TempDir::new().unwrap();
+        let mut writer = WalWriter::create(dir.path(), 1, 1 << 20).unwrap();
+        assert_eq!(append(&mut writer, b"first").unwrap(), 1);
+        // A handle that cannot write stands for a full disk; the torn bytes are put there by hand.
+        let path = file_path(dir.path(), 1);
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"torn")
+            .unwrap();
+        writer.file = File::open(&path).unwrap();
+        assert!(matches!(
+            append(&mut writer, b"refused"),
+            Err(WalFailure::Refused(_))
+        ));
+        assert_eq!(append(&mut writer, b"second").unwrap(), 2);
+        assert_eq!(
+            payloads(dir.path()),
+            [b"first".to_vec(), b"second".to_vec()]
+        );
+    }
+
+    #[test]
+    fn a_poisoned_writer_takes_nothing_more() {
+        let dir = TempDir::new().unwrap();
+        let mut writer = WalWriter::create(dir.path(), 1, 1 << 20).unwrap();
+        append(&mut writer, b"first").unwrap();
+        writer.poison_with(io::Error::other("sync failed"));
+        for _ in 0..2 {
+            assert!(matches!(
+                append(&mut writer, b"lost"),
+                Err(WalFailure::Poisoned(_))
+            ));
+        }
+        writer.rotate().unwrap();
+        assert_eq!(payloads(dir.path()), [b"first"]);
+        assert_eq!(writer.last_sequence(), 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! Collects the spans of traces from every source, in one order, exact duplicates once.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use model::{Signal, SpanKeys, SpanReader, TimeRange, TraceId};
@@ -124,27 +125,23 @@ impl Assembly {
         keys.trace_id(row).ok()
     }
 
-    /// What two copies of one span agree in; ordered as answers are.
-    fn sort_key(&self, span: SpanRef) -> impl Ord + '_ {
-        let (keys, row) = self.keys(span);
-        (
-            (
-                keys.trace_id(row).ok(),
-                keys.start(row),
-                keys.span_id(row).ok(),
-            ),
-            (
-                keys.end(row),
-                keys.parent_span_id(row),
-                keys.kind(row),
-                keys.flags(row),
-            ),
-            (
-                keys.status_code(row),
-                keys.name(row),
-                keys.service_name(row),
-            ),
-        )
+    /// Orders spans as answers do. Equal means that all narrow columns agree: perhaps two copies of one span.
+    fn compare(&self, a: SpanRef, b: SpanRef) -> Ordering {
+        let ((a, row_a), (b, row_b)) = (self.keys(a), self.keys(b));
+        // Nearly always decided by the first lines: the others are looked at as late as possible.
+        let trace_ids = a.trace_id(row_a).ok().cmp(&b.trace_id(row_b).ok());
+        trace_ids
+            .then_with(|| a.start(row_a).cmp(&b.start(row_b)))
+            .then_with(|| a.span_id(row_a).ok().cmp(&b.span_id(row_b).ok()))
+            .then_with(|| {
+                let rest = |keys: &SpanKeys, row| {
+                    let numbers = (keys.end(row), keys.kind(row), keys.flags(row));
+                    (numbers, keys.parent_span_id(row), keys.status_code(row))
+                };
+                rest(a, row_a).cmp(&rest(b, row_b))
+            })
+            .then_with(|| a.name(row_a).cmp(b.name(row_b)))
+            .then_with(|| a.service_name(row_a).cmp(b.service_name(row_b)))
     }
 
     fn sort_and_drop_duplicates(
@@ -153,9 +150,9 @@ impl Assembly {
         budget: &mut Budget,
     ) -> Result<(), QueryError> {
         let mut spans = std::mem::take(&mut self.spans);
-        spans.sort_by(|a, b| self.sort_key(*a).cmp(&self.sort_key(*b)));
+        spans.sort_by(|a, b| self.compare(*a, *b));
         let alike: Vec<SpanRef> = spans
-            .chunk_by(|a, b| self.sort_key(*a) == self.sort_key(*b))
+            .chunk_by(|a, b| self.compare(*a, *b).is_eq())
             .filter(|run| run.len() > 1)
             .flatten()
             .copied()
@@ -164,14 +161,14 @@ impl Assembly {
             let hashes = self.content_hashes(snapshot, &alike, budget)?;
             // Copies stand side by side after this, in an order that does not depend on where they are stored.
             spans.sort_by(|a, b| {
-                let keys = self.sort_key(*a).cmp(&self.sort_key(*b));
-                keys.then_with(|| hashes.get(a).cmp(&hashes.get(b)))
+                self.compare(*a, *b)
+                    .then_with(|| hashes.get(a).cmp(&hashes.get(b)))
             });
-            spans.dedup_by(|a, b| {
+            spans.dedup_by(|later, earlier| {
                 hashes
-                    .get(a)
-                    .is_some_and(|hash| hashes.get(b) == Some(hash))
-                    && self.sort_key(*a) == self.sort_key(*b)
+                    .get(later)
+                    .is_some_and(|hash| hashes.get(earlier) == Some(hash))
+                    && self.compare(*later, *earlier).is_eq()
             });
         }
         self.spans = spans;

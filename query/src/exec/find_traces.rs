@@ -16,7 +16,8 @@ use storage::{Match, ReadError, Snapshot, Source};
 use super::readable;
 use crate::limits::Budget;
 
-/// Groups whose trace ids are looked up at once.
+/// Groups whose trace ids are looked up at once; fewer when a page needs fewer, since the rows of the best
+/// groups lie close together and looking further costs pages.
 const IDS_AT_A_TIME: usize = 256;
 
 /// What comes first.
@@ -287,7 +288,7 @@ impl<'a> Page<'a> {
     /// Looks at groups, best first, until the rest cannot make the page. Equal keys are all looked at,
     /// since only the ids tell which of them comes first.
     fn take_best<S: TraceSource>(&mut self, source: &S, groups: &[Group], budget: &mut Budget) {
-        for chunk in groups.chunks(IDS_AT_A_TIME) {
+        for chunk in groups.chunks(self.wanted.min(IDS_AT_A_TIME)) {
             let best_key = chunk.first().map_or(0, |group| group.key);
             let is_hopeless = self
                 .threshold()

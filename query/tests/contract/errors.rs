@@ -173,3 +173,34 @@ async fn a_trace_that_could_not_be_looked_for_is_not_called_missing() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["complete"], false);
 }
+
+#[tokio::test]
+async fn damaged_splits_are_told_in_every_answer() {
+    let store = shop::store().await.seal().await.damage("rows.parquet");
+    for path in [
+        format!("/api/v1/traces/{ORDER}"),
+        format!("/api/v1/traces/{ORDER}/skeleton"),
+        "/api/v1/traces".to_owned(),
+        "/api/v1/traces?q=service:cart".to_owned(),
+        "/api/v1/logs".to_owned(),
+        "/api/v1/services".to_owned(),
+        "/api/v1/services/cart/operations".to_owned(),
+    ] {
+        let answer = store.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let json = answer.json();
+        assert_eq!(json["complete"], false, "{path}");
+        let reason = json["incomplete_reason"].as_str().unwrap();
+        assert!(reason.starts_with("split "), "{path}: {reason}");
+        assert!(reason.ends_with(" could not be read"), "{path}: {reason}");
+    }
+    let answer = store.get("/jaeger/api/services").await;
+    assert!(
+        answer.headers["x-spandrel-incomplete"]
+            .to_str()
+            .unwrap()
+            .starts_with("split ")
+    );
+    assert_eq!(answer.json()["errors"][0]["code"], 206);
+    assert_eq!(store.get("/readyz").await.status, 503);
+}

@@ -263,6 +263,8 @@ async fn sealing_changes_nothing_but_what_was_scanned() {
         before.push(without_scanned(&store.get(path).await));
     }
     let store = store.seal().await;
+    let status = store.get("/api/v1/status").await.json();
+    assert_eq!(status["stored"]["hot_spans"], 0);
     for (path, before) in paths.iter().zip(before) {
         assert_eq!(without_scanned(&store.get(path).await), before, "{path}");
     }

@@ -118,6 +118,28 @@ impl Store {
         Self::open(directory, limits)
     }
 
+    /// Changes a byte in the middle of every file of this name in every split.
+    pub(crate) fn damage(self, file_name: &str) -> Self {
+        let Self {
+            directory,
+            storage,
+            limits,
+            router,
+        } = self;
+        drop((storage, router));
+        let mut damaged = 0;
+        for split in std::fs::read_dir(directory.path().join("splits")).unwrap() {
+            let path = split.unwrap().path().join(file_name);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0xff;
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+        assert!(damaged > 0, "there is no split to damage");
+        Self::open(directory, limits)
+    }
+
     /// Serves on a port of the system's choice until told to stop.
     pub(crate) async fn serve(
         &self,

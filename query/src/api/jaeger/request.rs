@@ -187,7 +187,7 @@ impl Terms {
         if let Some(name) = params.text(service) {
             self.push(false, Test::Service(TextMatch::Exact(name.to_owned())));
         }
-        if let Some(name) = params.text(operation).filter(|name| *name != "all") {
+        if let Some(name) = params.text(operation) {
             self.push(false, Test::Name(TextMatch::Exact(name.to_owned())));
         }
     }

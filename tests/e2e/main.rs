@@ -1,6 +1,8 @@
 //! End-to-end stories on the real binary: what a user does, and what they see then.
 #![expect(clippy::unwrap_used, reason = "stories panic with the full picture")]
 
+mod compose;
+mod demo;
 mod ingest_logs;
 mod ingest_traces;
 mod jaeger;
@@ -11,3 +13,4 @@ mod restart;
 mod rust_sdk;
 mod search;
 mod shop;
+mod ui;

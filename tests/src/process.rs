@@ -165,7 +165,7 @@ fn complete(answer: &Answer) -> Value {
 }
 
 /// The binary under test, which cargo builds beside the test binaries.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let profile_dir = own.parent().and_then(Path::parent).unwrap();
     let binary = profile_dir.join(format!("spandrel{}", std::env::consts::EXE_SUFFIX));
@@ -178,7 +178,7 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// A command that inherits nothing of the settings around the tests.
-pub(crate) fn command(program: &Path) -> Command {
+pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();

@@ -22,7 +22,7 @@ pub struct PythonCheckout {
 /// Runs `tests/python/checkout.py` to its end. `protocol` is `grpc` or `http`; `settings` are the
 /// variables of the SDK, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> PythonCheckout {
-    let mut command = command(&interpreter());
+    let mut command = command(&python());
     command
         .arg(package_dir().join("python/checkout.py"))
         .arg(protocol);
@@ -47,14 +47,15 @@ pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> P
     }
 }
 
-fn interpreter() -> PathBuf {
-    let python = package_dir().join("../target/python-venv/bin/python");
+/// The interpreter of the virtual environment with the packages of `tests/python/requirements.txt`.
+pub fn python() -> PathBuf {
+    let interpreter = package_dir().join("../target/python-venv/bin/python");
     assert!(
-        python.exists(),
-        "the OpenTelemetry SDK for Python is not installed; run `cargo xtask test`, which installs \
-         it into target/python-venv"
+        interpreter.exists(),
+        "the Python packages of the tests are not installed; run `cargo xtask test`, which installs \
+         them into target/python-venv"
     );
-    python
+    interpreter
 }
 
 fn package_dir() -> PathBuf {

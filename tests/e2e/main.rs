@@ -1,5 +1,6 @@
 //! End-to-end stories on the real binary: what a user does, and what they see then.
 #![expect(clippy::unwrap_used, reason = "stories panic with the full picture")]
+#![expect(clippy::panic, reason = "stories panic with the full picture")]
 
 mod compose;
 mod demo;

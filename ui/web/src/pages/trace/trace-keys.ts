@@ -54,8 +54,13 @@ const ACTIONS: Record<string, (state: TraceState) => void> = {
   a: (s) => s.setView(pan(s.view, -0.25, s.model.durationNano)),
   d: (s) => s.setView(pan(s.view, 0.25, s.model.durationNano)),
   l: (s) => s.setTab('all-logs'),
-  y: (s) => void navigator.clipboard?.writeText(s.model.spanId[s.active.value]),
+  y: copySpanId,
 };
+
+/** The drawer's button says when copying fails; a key has no place to say it. */
+function copySpanId(state: TraceState): void {
+  navigator.clipboard?.writeText(state.model.spanId[state.active.value]).catch(() => undefined);
+}
 
 function follow(state: TraceState, row: number): void {
   if (row < 0) return;

@@ -10,7 +10,7 @@ import { barOf, criticalShape, selfPath, tickPositions } from '../../core/row-sh
 import { severityOf } from '../../core/severity.ts';
 import { FLAG_ERROR, ODD_CYCLE, ODD_DUPLICATE, ODD_MISSING } from '../../core/trace-model.ts';
 import { countBetween } from '../../core/trace-search.ts';
-import { clamp } from '../../core/viewport.ts';
+import { clamp, toPixels } from '../../core/viewport.ts';
 import { rowLabel, rowName, rowService, useTrace, type TraceState } from './trace-state.ts';
 import { isMatch, ROW } from './waterfall.tsx';
 
@@ -55,7 +55,11 @@ export const WaterfallRow = memo(function WaterfallRow({ row, index, timeWidth, 
         {missing ? '' : duration(model.end[row] - model.start[row])}
       </span>
       <span role="gridcell" class="wtime">
-        <Shapes state={state} row={row} folded={folded} width={timeWidth} />
+        {missing ? (
+          <Extent state={state} row={row} width={timeWidth} />
+        ) : (
+          <Shapes state={state} row={row} folded={folded} width={timeWidth} />
+        )}
       </span>
     </div>
   );
@@ -132,6 +136,20 @@ function SpanName({ name, error }: { name: string; error: boolean }) {
   );
 }
 
+/** A parent that was not received has no time of its own: an outline shows what its children span. */
+function Extent({ state, row, width }: { state: TraceState; row: number; width: number }) {
+  const { model, view } = state;
+  const end = useMemo(() => {
+    let latest = model.start[row];
+    for (let below = row + 1; below < row + model.subtree[row]; below++) latest = Math.max(latest, model.end[below]);
+    return latest;
+  }, [model, row]);
+  const [from, to] = [toPixels(view, width, model.start[row]), toPixels(view, width, end)];
+  if (to < 0 || from > width) return null;
+  const left = Math.max(-4, from);
+  return <span class="bar lost" style={{ left: `${left}px`, width: `${Math.max(4, Math.min(to, width + 4) - left)}px` }} />;
+}
+
 /** The bar, its self time, the critical path, ticks and the error glyph. Coordinates are pixels of the timeline. */
 function Shapes({ state, row, folded, width }: { state: TraceState; row: number; folded: boolean; width: number }) {
   const { model, view, path, ticks } = state;
@@ -146,7 +164,6 @@ function Shapes({ state, row, folded, width }: { state: TraceState; row: number;
   const worst = useMemo(() => worstSeverity(ticks.severityNumber.subarray(ticks.offset[row], ticks.offset[end])), [ticks, row, end]);
   const eventTimes = useEventTimes(state, row);
   const events = useMemo(() => tickPositions(eventTimes, view, width), [eventTimes, view, width]);
-  if (model.odd[row] === ODD_MISSING) return null;
   const mark = state.marks.get(rowService(model, row));
   const own = (model.flags[row] & FLAG_ERROR) !== 0;
   const below = model.errorsBelow[row] > 0;

@@ -22,7 +22,7 @@ const DURATION = 80;
 const PAD = 12;
 
 /** Share of the width that the names take, in per mille. */
-const treeShare = rememberedNumber('tree-share', 400, 150, 750);
+const treeShare = rememberedNumber('tree-share', 440, 150, 750);
 /** Time under the pointer, null when it is elsewhere. */
 const hovered = signal<number | null>(null);
 

@@ -14,7 +14,7 @@ import './waterfall.css';
 
 export const ROW = 24;
 /** Rows beyond the edges, so that a fast scroll does not show gaps. */
-const SPARE = 12;
+const SPARE = 8;
 /** Width of the duration column with its padding. */
 const DURATION = 80;
 

@@ -274,7 +274,7 @@ mod tests {
 
     fn split(range: Range<u64>) -> PublishedSplit {
         PublishedSplit {
-            id: SplitId::new(),
+            id: SplitId::new(UnixNanos((range.start + 1) * 1_000_000)),
             signal: Signal::Logs,
             row_count: 3,
             time_range: TimeRange {

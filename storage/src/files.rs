@@ -29,13 +29,23 @@ impl FileError {
     }
 }
 
-/// Creates a directory and its missing parents; the directory entry is durable on return.
+/// Creates a directory and its missing parents; their names are durable on return.
 pub(crate) fn create_dir(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path).map_err(FileError::at("create directory", path))?;
-    sync_parent(path)
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        create_dir(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+            Err(FileError::at("create directory", path)(error))
+        }
+        _ => sync_parent(path),
+    }
 }
 
 /// Makes the entries of a directory durable: creations, renames and removals in it.

@@ -27,6 +27,8 @@ mod view;
 mod wal;
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod testing;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
 use crate::snapshot::{Snapshot, Source};
-use crate::testing::{found, open, span_names, spans};
+use crate::testing::{copy_files, found, open, span_names, spans};
 use crate::{Append, Storage};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -304,25 +304,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     vec(event, 1..14)
 }
 
-fn copy_files(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy_files(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
-}
-
 /// Leaves behind what a crash before the publish would: a directory that the catalog does not know.
 fn leave_unpublished(dir: &Path, is_renamed: bool) {
     let splits = dir.join("splits");
     let Some(published) = fs::read_dir(&splits).unwrap().next() else {
         return;
     };
-    let id = crate::split::id::SplitId::new();
+    let id = crate::split::id::SplitId::new(UnixNanos(7));
     let name = if is_renamed {
         id.to_string()
     } else {

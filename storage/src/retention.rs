@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_split_expires_by_when_it_was_sealed_whatever_its_records_say() {
         let split = |sealed: u64, newest: u64| PublishedSplit {
-            id: SplitId::new(),
+            id: SplitId::new(UnixNanos(1)),
             signal: Signal::Traces,
             row_count: 1,
             time_range: TimeRange {

@@ -1,5 +1,6 @@
 //! Makes small export requests and looks at what the storage answers.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,6 +132,19 @@ pub(crate) fn texts(signal: Signal, batch: &arrow_array::RecordBatch) -> Vec<Str
             let reader = LogReader::new(batch).unwrap();
             let text = |row| format!("{:?}", reader.log_record(row).unwrap());
             (0..batch.num_rows()).map(text).collect()
+        }
+    }
+}
+
+/// Copies a directory with all in it.
+pub(crate) fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_files(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
 }

@@ -7,10 +7,10 @@ use model::{Signal, TimeRange, TraceId, UnixNanos};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::error::{AppendError, OpenError, ReadError};
+use crate::error::{AppendError, OpenError, ReadError, SealError};
 use crate::filter::{Filter, Test, TextMatch};
 use crate::testing::{ManualClock, found, logs, open, open_with, span_names, spans};
-use crate::{Columns, Storage, StorageConfig};
+use crate::{Columns, Source, Storage, StorageConfig};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_visible_at_once_and_after_a_crash() {
@@ -66,7 +66,7 @@ async fn many_small_batches_are_merged_without_losing_or_repeating_a_row() {
     assert_eq!(span_names(&snapshot), names);
     assert!(snapshot.sources(Signal::Traces).len() < 30);
     let trace: TraceId = format!("{:032x}", 1).parse().unwrap();
-    let rows = |source: &crate::Source| source.rows_of_trace(trace).unwrap().len();
+    let rows = |source: &Source| source.rows_of_trace(trace).unwrap().len();
     assert_eq!(
         snapshot
             .sources(Signal::Traces)
@@ -411,4 +411,88 @@ async fn log_records_are_found_by_their_words_phrases_severity_and_span() {
         );
         storage.seal().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_seal_that_fails_loses_nothing_and_succeeds_when_the_disk_is_well_again() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    let splits = dir.path().join("splits");
+    std::fs::remove_dir(&splits).unwrap();
+    std::fs::write(&splits, "in the way").unwrap();
+    assert!(matches!(
+        storage.seal().await.unwrap_err(),
+        SealError::File(_)
+    ));
+    let status = storage.status();
+    let (_, reason) = status.last_seal_error.unwrap();
+    assert!(
+        reason.starts_with("create directory failed on "),
+        "{reason}"
+    );
+    assert_eq!((status.hot_row_count, status.split_count), (1, 0));
+    storage
+        .append(spans("cart", &[(1, 2, "b", 10, 20)]))
+        .await
+        .unwrap();
+    assert_eq!(span_names(&storage.snapshot()), ["a", "b"]);
+
+    std::fs::remove_file(&splits).unwrap();
+    std::fs::create_dir(&splits).unwrap();
+    storage.seal().await.unwrap();
+    let status = storage.status();
+    assert_eq!(
+        (
+            status.last_seal_error,
+            status.hot_row_count,
+            status.hot_bytes
+        ),
+        (None, 0, 0)
+    );
+    assert_eq!(span_names(&storage.snapshot()), ["a", "b"]);
+    drop(storage);
+    assert_eq!(span_names(&open(dir.path()).snapshot()), ["a", "b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_see_every_acknowledged_row_once_while_seals_run() {
+    const APPENDS: usize = 120;
+    let dir = TempDir::new().unwrap();
+    let storage = open_with(dir.path(), |config| config.seal_rows = 20);
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..4_u8 {
+        let storage = storage.clone();
+        senders.spawn(async move {
+            for number in 0..APPENDS / 4 {
+                let name = format!("{sender}-{number:03}");
+                storage
+                    .append(spans("cart", &[(sender + 1, 1, &name, 10, 20)]))
+                    .await
+                    .unwrap();
+                let names = span_names(&storage.snapshot());
+                assert!(
+                    names.contains(&name),
+                    "{name} was acknowledged and is not there"
+                );
+                assert!(
+                    names.is_sorted_by(|a, b| a < b),
+                    "a row is there twice: {names:?}"
+                );
+            }
+        });
+    }
+    while let Some(sender) = senders.join_next().await {
+        sender.unwrap();
+    }
+    storage.shutdown().await;
+    let status = storage.status();
+    assert_eq!(
+        (status.span_count, status.hot_row_count),
+        (APPENDS as u64, 0)
+    );
+    assert!(status.sealed_split_count > 1);
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use uuid::Uuid;
+use model::UnixNanos;
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// Identifies a split; also the name of its directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,9 +17,12 @@ pub(crate) struct SplitId(Arc<str>);
 pub(crate) struct SplitIdError;
 
 impl SplitId {
-    /// A new id, larger than those made before by this process.
-    pub(crate) fn new() -> Self {
-        Self(Uuid::now_v7().to_string().into())
+    /// A new id for a split that is made now.
+    pub(crate) fn new(now: UnixNanos) -> Self {
+        let (seconds, nanos) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
+        let nanos = u32::try_from(nanos).unwrap_or(0);
+        let timestamp = Timestamp::from_unix(NoContext, seconds, nanos);
+        Self(Uuid::new_v7(timestamp).to_string().into())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -52,7 +56,8 @@ mod tests {
 
     #[test]
     fn only_the_canonical_spelling_is_an_id() {
-        let id = SplitId::new();
+        let id = SplitId::new(UnixNanos(1_700_000_000_123_456_789));
+        assert!(id.as_str().starts_with("018bcfe5-687b-7"));
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
         assert_eq!(
             id.as_str().to_uppercase().parse::<SplitId>(),

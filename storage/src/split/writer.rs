@@ -39,7 +39,7 @@ pub(crate) fn write_split(
     origin: Origin,
 ) -> Result<WrittenSplit, SealError> {
     assert!(!batches.is_empty(), "an empty split is never written");
-    let id = SplitId::new();
+    let id = SplitId::new(origin.sealed);
     let dir = splits_dir.join(format!("{TEMPORARY_PREFIX}{id}"));
     let index_dir = dir.join(INDEX_DIR);
     files::create_dir(&index_dir)?;

@@ -103,8 +103,10 @@ impl Visitor {
                 url: gateway.to_owned(),
             });
         };
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
         Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build_http(),
+            http: Client::builder(TokioExecutor::new()).build(connector),
             tracer: provider.tracer("demo-services"),
             record,
             host: host.to_owned(),

@@ -196,3 +196,82 @@ fn process_span(group: &'static str, message: &BusMessage, delivery_count: u32) 
     }
     span
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::{
+        span,
+        testing::{attribute, context_of, telemetry},
+    };
+    use opentelemetry::trace::{SpanContext, SpanKind};
+
+    /// A message on `topic` from a span of its own.
+    fn message(topic: &str) -> (SpanContext, BusMessage) {
+        telemetry();
+        let send = span("producer", "send");
+        let message = BusMessage {
+            id: "msg-1".to_owned(),
+            topic: topic.to_owned(),
+            conversation_id: "ord-1".to_owned(),
+            kind: "payment.capture".to_owned(),
+            headers: propagation::headers_of(&send),
+            ..BusMessage::default()
+        };
+        (context_of(&send), message)
+    }
+
+    #[test]
+    fn a_command_continues_the_senders_trace_and_links_to_it() {
+        let (sender, message) = message(topics::PAYMENT_COMMANDS);
+        drop(process_span("payment", &message, 2));
+
+        let spans = telemetry().spans(sender.trace_id());
+        let process = spans
+            .iter()
+            .find(|span| span.span_kind == SpanKind::Consumer)
+            .unwrap();
+        assert_eq!(process.name, "process payment.commands");
+        assert_eq!(process.parent_span_id, sender.span_id());
+        let links: Vec<_> = process
+            .links
+            .iter()
+            .map(|link| link.span_context.span_id())
+            .collect();
+        assert_eq!(links, [sender.span_id()]);
+        assert_eq!(attribute(process, "messaging.system"), "shopbus");
+        assert_eq!(attribute(process, "messaging.operation.type"), "process");
+        assert_eq!(
+            attribute(process, "messaging.destination.name"),
+            "payment.commands"
+        );
+        assert_eq!(
+            attribute(process, "messaging.consumer.group.name"),
+            "payment"
+        );
+        assert_eq!(attribute(process, "messaging.message.id"), "msg-1");
+        assert_eq!(
+            attribute(process, "messaging.message.conversation_id"),
+            "ord-1"
+        );
+        assert_eq!(attribute(process, "shop.bus.delivery_count"), "2");
+    }
+
+    #[test]
+    fn an_event_starts_a_new_trace_that_links_to_the_sender() {
+        let (sender, message) = message(topics::ORDER_CONFIRMED);
+        let span = process_span("notification", &message, 1);
+        let process = context_of(&span);
+        drop(span);
+
+        assert_ne!(process.trace_id(), sender.trace_id());
+        let ended = telemetry().only_span(process.trace_id());
+        let links: Vec<_> = ended
+            .links
+            .iter()
+            .map(|link| link.span_context.clone())
+            .collect();
+        assert_eq!(links[0].trace_id(), sender.trace_id());
+        assert_eq!(links[0].span_id(), sender.span_id());
+    }
+}

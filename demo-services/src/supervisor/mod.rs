@@ -218,3 +218,6 @@ fn listen_address(service: Service, gateway: SocketAddr) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 0))
     }
 }
+
+#[cfg(test)]
+mod tests;

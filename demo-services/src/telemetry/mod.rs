@@ -4,6 +4,7 @@
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod propagation;
+mod records;
 mod span;
 
 use std::time::Duration;
@@ -20,7 +21,11 @@ use opentelemetry_sdk::{
 };
 use tracing::{Level, Metadata, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
-    Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer,
+    filter::filter_fn,
+    fmt,
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
 };
 
 pub(crate) use span::{continued_span, fail, span};
@@ -57,7 +62,7 @@ pub enum TelemetryError {
     },
     /// The process already has a subscriber for `tracing`.
     #[error("another subscriber is already installed")]
-    Subscriber(#[from] tracing_subscriber::util::TryInitError),
+    Subscriber(#[from] TryInitError),
 }
 
 /// The running telemetry of this process; [`Telemetry::shutdown`] flushes it.
@@ -77,35 +82,7 @@ impl Telemetry {
         let logger = logger_provider(identity, endpoint)?;
         let tracer = tracer_provider(identity, endpoint)?;
 
-        // Two rules keep the signals apart. A `tracing` event inside a span would also become a span
-        // event and, at ERROR, mark the span as failed: spans take spans only. And the exporters'
-        // own libraries write events too: only the shop's are taken, or each export would log itself.
-        let spans = tracing_opentelemetry::layer()
-            .with_tracer(tracer.tracer("demo-services"))
-            .with_error_events_to_status(false)
-            .with_error_events_to_exceptions(false)
-            .with_location(false)
-            .with_threads(false)
-            .with_level(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_filter(filter_fn(|metadata| {
-                metadata.is_span() && is_ours(metadata)
-            }));
-        let records = OpenTelemetryTracingBridge::new(&logger).with_filter(filter_fn(|metadata| {
-            metadata.is_event() && is_ours(metadata)
-        }));
-        let lines = fmt::layer()
-            .json()
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_writer(std::io::stderr)
-            .with_filter(stderr_level);
-        tracing_subscriber::registry()
-            .with(spans)
-            .with(records)
-            .with(lines)
-            .try_init()?;
+        install(&tracer, &logger, stderr_level)?;
         Ok(Self { tracer, logger })
     }
 
@@ -128,6 +105,43 @@ impl Telemetry {
             Err(error) => warn!(%error, "The telemetry could not be flushed"),
         }
     }
+}
+
+/// Makes the providers the process-wide subscriber of `tracing`.
+fn install(
+    tracer: &SdkTracerProvider,
+    logger: &SdkLoggerProvider,
+    stderr_level: LevelFilter,
+) -> Result<(), TryInitError> {
+    // Two rules keep the signals apart. A `tracing` event inside a span would also become a span
+    // event and, at ERROR, mark the span as failed: spans take spans only. And the exporters'
+    // own libraries write events too: only the shop's are taken, or each export would log itself.
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(tracer.tracer("demo-services"))
+        .with_error_events_to_status(false)
+        .with_error_events_to_exceptions(false)
+        .with_location(false)
+        .with_threads(false)
+        .with_level(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(filter_fn(|metadata| {
+            metadata.is_span() && is_ours(metadata)
+        }));
+    let records = OpenTelemetryTracingBridge::new(logger).with_filter(filter_fn(|metadata| {
+        metadata.is_event() && is_ours(metadata)
+    }));
+    let lines = fmt::layer()
+        .json()
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_writer(std::io::stderr)
+        .with_filter(stderr_level);
+    tracing_subscriber::registry()
+        .with(spans)
+        .with(records)
+        .with(lines)
+        .try_init()
 }
 
 fn is_ours(metadata: &Metadata<'_>) -> bool {
@@ -185,6 +199,8 @@ fn logger_provider(
         .with_scheduled_delay(EXPORT_DELAY)
         .build();
     Ok(SdkLoggerProvider::builder()
+        // In this order: what the first changes is what the second exports.
+        .with_log_processor(records::Finish)
         .with_log_processor(
             BatchLogProcessor::builder(exporter)
                 .with_batch_config(batch)

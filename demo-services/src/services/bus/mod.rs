@@ -74,7 +74,7 @@ impl Bus for Broker {
                     messaging.destination.name = topic,
                     messaging.message.id = id,
                     shop.bus.groups = groups,
-                    "Kept a message on {topic} for {groups} groups"
+                    "Kept message {id} on {topic}"
                 );
                 Ok(Response::new(PublishReply { accepted: true }))
             }

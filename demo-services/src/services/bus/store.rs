@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a group may take to settle a delivery before it is delivered again.
-pub(super) const LEASE_MS: i64 = 30_000;
+pub(super) const LEASE_MS: i64 = 10_000;
 /// A message given back is delivered again after this long, times its delivery count.
 pub(super) const REDELIVERY_DELAY_MS: i64 = 500;
 /// Deliveries after which a message is a dead letter for its group.
@@ -103,14 +103,6 @@ pub(super) fn publish(
     message: &BusMessage,
     now_ms: i64,
 ) -> Result<Published, DatabaseError> {
-    let groups = tx.query(
-        "SELECT group_name FROM subscriptions WHERE topic = ?1",
-        [&message.topic],
-        |row| row.get::<_, String>(0),
-    )?;
-    if groups.is_empty() {
-        return Ok(Published::UnknownTopic);
-    }
     let headers = serde_json::to_string(&message.headers).map_err(to_sql_error)?;
     let inserted = tx.query_optional(
         "INSERT OR IGNORE INTO messages \
@@ -130,15 +122,16 @@ pub(super) fn publish(
     let Some(sequence) = inserted else {
         return Ok(Published::Duplicate);
     };
-    for group in &groups {
-        tx.execute(
-            "INSERT INTO deliveries (group_name, sequence, visible_at_unix_ms) VALUES (?1, ?2, ?3)",
-            params![group, sequence, now_ms],
-        )?;
+    let groups = tx.execute(
+        "INSERT INTO deliveries (group_name, sequence, visible_at_unix_ms) \
+         SELECT group_name, ?2, ?3 FROM subscriptions WHERE topic = ?1",
+        params![message.topic, sequence, now_ms],
+    )?;
+    if groups == 0 {
+        tx.execute("DELETE FROM messages WHERE sequence = ?1", [sequence])?;
+        return Ok(Published::UnknownTopic);
     }
-    Ok(Published::Kept {
-        groups: groups.len(),
-    })
+    Ok(Published::Kept { groups })
 }
 
 /// Takes up to `max` visible messages of the group, oldest first, and hides them for [`LEASE_MS`].

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a step may go without an answer.
-const STEP_TIMEOUT_MS: i64 = 10_000;
+const STEP_TIMEOUT_MS: i64 = 5_000;
 /// How often overdue sagas are looked for.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -43,9 +43,10 @@ export function OperationPicker() {
       aria-label="Operation"
       value={chosen}
       disabled={service === null && chosen === ''}
+      title={service === null ? 'Choose a service first' : undefined}
       onChange={(e) => url.set({ q: withTerm(q, NAME_KEYS, e.currentTarget.value === '' ? null : e.currentTarget.value) })}
     >
-      <option value="">{service === null ? 'Operation: choose a service' : 'All operations'}</option>
+      <option value="">All operations</option>
       {chosen !== '' && !counts.has(chosen) && <option value={chosen}>{chosen}</option>}
       {[...counts].map(([name, count]) => (
         <option key={name} value={name}>

@@ -8,7 +8,7 @@ const PROBE = 5;
 export interface ServiceMark {
   /** 0..15, an index into the colour tokens. */
   readonly slot: number;
-  /** Two letters, unique within the trace where two letters can be. */
+  /** Two letters, unique where two letters can be. */
   readonly chip: string;
 }
 
@@ -22,21 +22,35 @@ export function hashName(name: string): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-export function serviceMarks(services: Iterable<string>): Map<string, ServiceMark> {
+/**
+ * Colours for the services of one trace. Chips are told apart among `known` as well, the services of the whole
+ * server, so that a service has the same letters in every list.
+ */
+export function serviceMarks(services: Iterable<string>, known: Iterable<string> = []): Map<string, ServiceMark> {
+  const shown = new Set(services);
+  const chips = chipsOf([...shown, ...known]);
   const marks = new Map<string, ServiceMark>();
   const slots = new Set<number>();
-  const chips = new Set<string>();
-  for (const name of [...new Set(services)].sort()) {
+  for (const name of [...shown].sort()) {
     const preferred = hashName(name) % SLOTS;
     let slot = preferred;
     for (let tries = 0; tries < SLOTS && slots.has(slot); tries++) slot = (slot + PROBE) % SLOTS;
     slots.add(slot);
-    const candidates = chipCandidates(name);
-    const chip = candidates.find((c) => !chips.has(c)) ?? candidates[0];
-    chips.add(chip);
-    marks.set(name, { slot, chip });
+    marks.set(name, { slot, chip: chips.get(name) ?? '?' });
   }
   return marks;
+}
+
+function chipsOf(names: string[]): Map<string, string> {
+  const chips = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const name of [...new Set(names)].sort()) {
+    const candidates = chipCandidates(name);
+    const chip = candidates.find((c) => !taken.has(c)) ?? candidates[0];
+    taken.add(chip);
+    chips.set(name, chip);
+  }
+  return chips;
 }
 
 /** Initials of the first two words, else the first letter with each following letter in turn. */

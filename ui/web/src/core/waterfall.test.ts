@@ -135,6 +135,9 @@ test('colours and chips depend on the names alone and do not collide', () => {
   expect(marks.get('catalog')?.chip).toBe('ct');
   expect(serviceMarks(['payment-gateway']).get('payment-gateway')?.chip).toBe('pg');
   expect(serviceMarks(['']).get('')?.chip).toBe('?');
+  expect(serviceMarks(['catalog']).get('catalog')?.chip).toBe('ca');
+  expect(serviceMarks(['catalog'], names).get('catalog')?.chip).toBe('ct');
+  expect([...serviceMarks(['catalog'], names).keys()]).toEqual(['catalog']);
   const alone = serviceMarks(['order']).get('order');
   expect(alone?.slot).toBe(hashName('order') % SLOTS);
   const many = serviceMarks(Array.from({ length: 40 }, (_, i) => `service-${i}`));

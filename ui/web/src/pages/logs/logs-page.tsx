@@ -8,10 +8,10 @@ import { Icon } from '../../components/icon.tsx';
 import { LogRow } from '../../components/log-row.tsx';
 import { Failure, Notice } from '../../components/notice.tsx';
 import { ServicePicker } from '../../components/pickers.tsx';
+import { useServiceMarks } from '../../components/service.tsx';
 import { RangePicker } from '../../components/range-picker.tsx';
 import { useScrollMemory, useSearchMoment } from '../../components/scroll-memory.ts';
 import { NothingFound, ResultNote } from '../../components/search-state.tsx';
-import { serviceMarks } from '../../core/colors.ts';
 import { SEVERITIES } from '../../core/severity.ts';
 import { terms, withTerm } from '../../core/query-text.ts';
 import { bounds, parseRange } from '../../core/time-range.ts';
@@ -76,7 +76,7 @@ export function LogsPage() {
 }
 
 function LogList({ records, children }: { records: LogRecord[]; children: ComponentChildren }) {
-  const marks = useMemo(() => serviceMarks(records.map((log) => log.service)), [records]);
+  const marks = useServiceMarks(useMemo(() => records.map((log) => log.service), [records]));
   const list = useRef<HTMLDivElement>(null);
   useScrollMemory(list);
   return (

@@ -5,7 +5,7 @@ import { createContext } from 'preact';
 import { useContext, useEffect, useMemo, useRef } from 'preact/hooks';
 import { useLogs } from '../../api/queries.ts';
 import type { LogRecord, SkeletonAnswer } from '../../api/types.ts';
-import { serviceMarks, type ServiceMark } from '../../core/colors.ts';
+import type { ServiceMark } from '../../core/colors.ts';
 import { criticalPath, type CriticalPath } from '../../core/critical-path.ts';
 import { parseFold, printFold, reveal, visibleRows, type FoldState } from '../../core/fold.ts';
 import { logTicks, type LogTicks } from '../../core/log-ticks.ts';
@@ -13,6 +13,7 @@ import { buildTrace, FLAG_ERROR, ODD_MISSING, type TraceModel } from '../../core
 import { searchRows } from '../../core/trace-search.ts';
 import { duration, spanKind } from '../../core/format.ts';
 import { isFull, parseViewport, printViewport, type Viewport } from '../../core/viewport.ts';
+import { useServiceMarks } from '../../components/service.tsx';
 import { useUrl } from '../../url.ts';
 import { SpanDetails } from './span-details.ts';
 
@@ -67,7 +68,7 @@ const SETTLE_MILLIS = 150;
 export function useTraceState(answer: SkeletonAnswer): TraceState {
   const url = useUrl();
   const before = useRef<{ model: TraceModel; active: Signal<number>; details: SpanDetails } | null>(null);
-  const { model, path, marks, details, active, goal, live } = useMemo(() => {
+  const { model, path, details, active, goal, live } = useMemo(() => {
     const built = buildTrace(answer);
     // A trace that grew keeps the keyboard on the same span, and what was fetched about its spans.
     const old = before.current;
@@ -75,13 +76,13 @@ export function useTraceState(answer: SkeletonAnswer): TraceState {
     return {
       model: built,
       path: criticalPath(built),
-      marks: serviceMarks(built.services),
       details: old?.details ?? new SpanDetails(built.traceId),
       active: signal(row),
       goal: signal<{ row: number; focus: boolean } | null>(null),
       live: signal<Viewport | null>(null),
     };
   }, [answer]);
+  const marks = useServiceMarks(model.services);
   before.current = { model, active, details };
   const settling = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => details.close(), [details]);

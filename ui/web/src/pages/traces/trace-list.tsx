@@ -4,8 +4,8 @@ import type { TraceHit } from '../../api/types.ts';
 import { Icon } from '../../components/icon.tsx';
 import { useScrollMemory } from '../../components/scroll-memory.ts';
 import { useNow } from '../../components/search-state.tsx';
-import { ServiceChip } from '../../components/service.tsx';
-import { serviceMarks } from '../../core/colors.ts';
+import { ServiceChip, useServiceMarks } from '../../components/service.tsx';
+import type { ServiceMark } from '../../core/colors.ts';
 import { age, count, dateTime, duration, plural } from '../../core/format.ts';
 import { href } from '../../url.ts';
 import './trace-list.css';
@@ -57,7 +57,7 @@ export function TraceList({ hits, more, loading, note }: Props) {
 }
 
 function TraceRow({ hit, longest, now }: { hit: TraceHit; longest: number; now: number }) {
-  const marks = useMemo(() => serviceMarks(hit.services.map((s) => s.name)), [hit]);
+  const marks = useServiceMarks(useMemo(() => hit.services.map((s) => s.name), [hit]));
   const start = BigInt(hit.start_unix_nano);
   const shown = hit.root ?? hit.matched;
   const mark = marks.get(shown.service);
@@ -98,7 +98,7 @@ function TraceRow({ hit, longest, now }: { hit: TraceHit; longest: number; now: 
   );
 }
 
-function ServiceDots({ hit, marks }: { hit: TraceHit; marks: ReturnType<typeof serviceMarks> }) {
+function ServiceDots({ hit, marks }: { hit: TraceHit; marks: Map<string, ServiceMark> }) {
   const names = hit.services.map((s) => `${s.name} ${plural(s.span_count, 'span')}`).join(', ');
   return (
     <span class="dots" title={names}>

@@ -11,6 +11,7 @@ use crate::origins::AllowedOrigins;
 
 /// The arguments of the OTLP receivers.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Collector")]
 pub struct CollectorArgs {
     /// Where OTLP over gRPC is received; port 0 takes a free one.
     #[arg(

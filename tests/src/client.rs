@@ -77,6 +77,19 @@ impl HttpClient {
             .unwrap()
     }
 
+    /// Sends a POST with these headers; `Err` when there is no answer at all.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or goes away.
+    pub async fn try_post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, String> {
+        self.send(Method::POST, path, headers, body.into()).await
+    }
+
     async fn send(
         &self,
         method: Method,

@@ -140,6 +140,11 @@ impl SpandrelProcess {
         answer["traces"].as_array().unwrap().clone()
     }
 
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// The end of what the server wrote to its log.
     pub fn log_tail(&self) -> String {
         log_tail(self.dir.path())

@@ -49,13 +49,16 @@ pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> P
 
 /// The interpreter of the virtual environment with the packages of `tests/python/requirements.txt`.
 pub fn python() -> PathBuf {
-    let interpreter = package_dir().join("../target/python-venv/bin/python");
+    let environment = package_dir().join("../target/python-venv");
+    // Whoever installs the packages leaves the list beside them.
+    let installed = std::fs::read(environment.join("requirements.txt")).unwrap_or_default();
+    let wanted = std::fs::read(package_dir().join("python/requirements.txt")).unwrap();
     assert!(
-        interpreter.exists(),
-        "the Python packages of the tests are not installed; run `cargo xtask test`, which installs \
-         them into target/python-venv"
+        installed == wanted,
+        "the Python packages of the tests are not installed, or not these; run `cargo xtask test`, \
+         which installs them into target/python-venv"
     );
-    interpreter
+    environment.join("bin/python")
 }
 
 fn package_dir() -> PathBuf {

@@ -9,7 +9,8 @@ use std::{
 
 use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior, ffi};
 use tokio::sync::{mpsc, oneshot};
-use tracing::Span;
+use tonic::Status;
+use tracing::{Span, error};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::telemetry::{fail, span};
@@ -37,6 +38,16 @@ pub enum DatabaseError {
     /// The database thread is gone.
     #[error("the database is closed")]
     Closed,
+}
+
+/// What a caller over gRPC gets to see of a failure; the details go into the log.
+pub(crate) fn refuse(error: DatabaseError) -> Status {
+    error!(
+        "exception.type" = "database_error",
+        "exception.message" = %error,
+        "The database could not be used"
+    );
+    Status::internal("the database could not be used")
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

@@ -14,3 +14,6 @@ pub(crate) mod topics;
 pub(crate) use client::BusClient;
 pub(crate) use consumer::{Consumer, HandleError, Received};
 pub(crate) use outbox::{Draft, OUTBOX_SCHEMA, Outbox};
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -10,11 +10,11 @@ use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, warn};
 
-use super::BusClient;
+use super::{BusClient, topics::ORDER_REPLIES};
 use crate::{
     clock,
     database::{Database, DatabaseError, Statements},
-    proto::BusMessage,
+    proto::{BusMessage, StepReply},
     telemetry::{continued_span, propagation},
 };
 
@@ -58,6 +58,17 @@ impl Draft {
             conversation_id: conversation_id.to_owned(),
             body,
         }
+    }
+
+    /// The answer to a command of the order saga: refused if there is a reason to.
+    pub(crate) fn reply(order_id: &str, step: &str, reason: String) -> Self {
+        let reply = StepReply {
+            order_id: order_id.to_owned(),
+            step: step.to_owned(),
+            succeeded: reason.is_empty(),
+            reason,
+        };
+        Self::new(ORDER_REPLIES, "step.reply", order_id, &reply)
     }
 
     /// Writes the message down, to be sent below the current span once the transaction is committed.

@@ -30,7 +30,7 @@ fn lives(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
-async fn until(condition: impl Fn() -> bool) {
+async fn until(condition: impl Fn() -> bool + Send + Sync) {
     let wait = async {
         let mut tick = interval(Duration::from_millis(20));
         while !condition() {

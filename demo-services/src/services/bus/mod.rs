@@ -11,11 +11,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
-use tracing::{Level, error, event, info};
+use tracing::{Level, event, info};
 
 use crate::{
     clock,
-    database::{Database, DatabaseError},
+    database::{Database, refuse},
     host::{Host, HostError},
     messaging::topics,
     proto::{
@@ -66,7 +66,7 @@ impl Bus for Broker {
             .database
             .transaction(move |tx| store::publish(tx, &message, clock::unix_ms()))
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         self.published.notify_waiters();
         match published {
             store::Published::Kept { groups } => {
@@ -131,7 +131,7 @@ impl Bus for Broker {
                 Ok(dead)
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         report_dead_letters(&dead);
         let dead_lettered = u32::try_from(dead.len()).unwrap_or(u32::MAX);
         Ok(Response::new(SettleReply { dead_lettered }))
@@ -144,7 +144,7 @@ impl Broker {
             .database
             .untraced(move |tx| store::lease(tx, &group, max, clock::unix_ms()))
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         report_dead_letters(&leased.dead);
         Ok(FetchReply {
             deliveries: leased.deliveries,
@@ -167,13 +167,4 @@ fn report_dead_letters(dead: &[store::DeadLetter]) {
             letter.reason
         );
     }
-}
-
-fn refuse(error: &DatabaseError) -> Status {
-    error!(
-        "exception.type" = "database_error",
-        "exception.message" = %error,
-        "The broker cannot use its file"
-    );
-    Status::internal("the broker cannot use its file")
 }

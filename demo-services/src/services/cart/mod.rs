@@ -4,11 +4,11 @@
 mod lines;
 
 use tonic::{Request, Response, Status};
-use tracing::{error, info};
+use tracing::info;
 
 use crate::{
     clock,
-    database::{Database, DatabaseError},
+    database::{Database, refuse},
     host::{Host, HostError},
     mesh::Peer,
     messaging::{
@@ -77,7 +77,7 @@ impl Cart for Carts {
             .database
             .transaction(move |tx| lines::of(tx, &session))
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         let cart = cart(session_id, lines);
         info!(
             session.id = cart.session_id,
@@ -128,7 +128,7 @@ impl Cart for Carts {
                 lines::of(tx, &session)
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         Ok(Response::new(cart(session_id, lines)))
     }
 }
@@ -154,13 +154,4 @@ fn cart(session_id: String, lines: Vec<CartLine>) -> ShoppingCart {
         lines,
         total_cents,
     }
-}
-
-fn refuse(error: &DatabaseError) -> Status {
-    error!(
-        "exception.type" = "database_error",
-        "exception.message" = %error,
-        "The cart cannot be read or written"
-    );
-    Status::internal("the cart cannot be read or written")
 }

@@ -5,10 +5,10 @@ mod seed;
 
 use rusqlite::Row;
 use tonic::{Request, Response, Status};
-use tracing::{error, info};
+use tracing::info;
 
 use crate::{
-    database::{Database, DatabaseError},
+    database::{Database, refuse},
     host::{Host, HostError},
     proto::{
         BatchGetProductsRequest, GetProductRequest, ListProductsRequest, Product, ProductList,
@@ -58,7 +58,7 @@ impl Catalog for Products {
                 )
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         let Some(product) = product else {
             info!(shop.product.sku = sku, "Nobody sells {sku}");
             return Err(Status::not_found(format!("there is no product {sku}")));
@@ -89,7 +89,7 @@ impl Catalog for Products {
                 )
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         info!(
             shop.products = products.len(),
             "Looked up {} products at once",
@@ -119,7 +119,7 @@ impl Catalog for Products {
                 )
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         let category = if category.is_empty() {
             "all categories"
         } else {
@@ -151,7 +151,7 @@ impl Catalog for Products {
                 )
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         info!(
             shop.search.words = words,
             shop.products = products.len(),
@@ -178,13 +178,4 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Product> {
         description: row.get(3)?,
         price_cents: row.get(4)?,
     })
-}
-
-fn refuse(error: &DatabaseError) -> Status {
-    error!(
-        "exception.type" = "database_error",
-        "exception.message" = %error,
-        "The catalog cannot be read"
-    );
-    Status::internal("the catalog cannot be read")
 }

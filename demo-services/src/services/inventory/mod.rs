@@ -3,10 +3,9 @@
 mod stock;
 
 use tonic::{Request, Response, Status};
-use tracing::error;
 
 use crate::{
-    database::{Database, DatabaseError},
+    database::{Database, refuse},
     host::{Host, HostError},
     messaging::{Consumer, HandleError, OUTBOX_SCHEMA, Outbox, Received, inbox::INBOX_SCHEMA},
     proto::{
@@ -79,16 +78,7 @@ impl Inventory for Levels {
             .database
             .transaction(move |tx| stock::levels(tx, &skus))
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         Ok(Response::new(StockList { levels }))
     }
-}
-
-fn refuse(error: &DatabaseError) -> Status {
-    error!(
-        "exception.type" = "database_error",
-        "exception.message" = %error,
-        "The stock cannot be read"
-    );
-    Status::internal("the stock cannot be read")
 }

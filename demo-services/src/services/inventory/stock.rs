@@ -6,8 +6,8 @@ use tracing::info;
 
 use crate::{
     database::{DatabaseError, Statements},
-    messaging::{Draft, inbox, topics::ORDER_REPLIES},
-    proto::{OrderCommand, ReserveStock, StepReply, StockLevel},
+    messaging::{Draft, inbox},
+    proto::{OrderCommand, ReserveStock, StockLevel},
 };
 
 pub(super) const SCHEMA: &str = "
@@ -73,7 +73,7 @@ pub(super) fn reserve(
             }
         },
     };
-    reply(tx, order_id, "reserve", reason)
+    Draft::reply(order_id, "reserve", reason).put(tx)
 }
 
 /// Gives back whatever the order holds. An order that holds nothing is remembered, so that a
@@ -107,7 +107,7 @@ pub(super) fn release(
         shop.order.lines = lines,
         "Released {lines} lines of order {order_id} back into stock"
     );
-    reply(tx, order_id, "release", String::new())
+    Draft::reply(order_id, "release", String::new()).put(tx)
 }
 
 /// How many of each product can still be promised.
@@ -182,167 +182,99 @@ fn take(tx: &Statements<'_>, command: &ReserveStock) -> Result<(), DatabaseError
     Ok(())
 }
 
-fn reply(
-    tx: &Statements<'_>,
-    order_id: &str,
-    step: &str,
-    reason: String,
-) -> Result<(), DatabaseError> {
-    let reply = StepReply {
-        order_id: order_id.to_owned(),
-        step: step.to_owned(),
-        succeeded: reason.is_empty(),
-        reason,
-    };
-    Draft::new(ORDER_REPLIES, "step.reply", order_id, &reply).put(tx)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        database::Database,
-        messaging::{OUTBOX_SCHEMA, inbox::INBOX_SCHEMA},
-        proto::CommandLine,
-    };
-    use prost::Message;
+    use crate::{messaging::testing::Fixture, proto::CommandLine};
 
-    struct Fixture {
-        database: Database,
-        _directory: tempfile::TempDir,
+    fn inventory() -> Fixture {
+        Fixture::new(SCHEMA, seed)
     }
 
-    impl Fixture {
-        fn new() -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            let schema = [SCHEMA, OUTBOX_SCHEMA, INBOX_SCHEMA].concat();
-            let path = directory.path().join("inventory.db");
-            let database = Database::open(&path, "inventory", &schema, seed).unwrap();
-            Self {
-                database,
-                _directory: directory,
-            }
-        }
-
-        async fn reserve(&self, message_id: &'static str, lines: &[(&str, u32)]) {
-            let lines = lines.iter().map(|(sku, quantity)| CommandLine {
-                sku: (*sku).to_owned(),
-                quantity: *quantity,
-            });
-            let command = ReserveStock {
-                order_id: "ord-1".into(),
-                lines: lines.collect(),
-            };
-            self.database
-                .transaction(move |tx| reserve(tx, message_id, &command))
-                .await
-                .unwrap();
-        }
-
-        async fn release(&self, message_id: &'static str) {
-            let command = OrderCommand {
-                order_id: "ord-1".into(),
-            };
-            self.database
-                .transaction(move |tx| release(tx, message_id, &command))
-                .await
-                .unwrap();
-        }
-
-        async fn available(&self, sku: &str) -> i64 {
-            let skus = [sku.to_owned()];
-            let levels = self
-                .database
-                .transaction(move |tx| levels(tx, &skus))
-                .await
-                .unwrap();
-            levels[0].available
-        }
-
-        async fn replies(&self) -> Vec<(String, bool, String)> {
-            let bodies: Vec<Vec<u8>> = self
-                .database
-                .transaction(|tx| tx.query("SELECT body FROM outbox", [], |row| row.get(0)))
-                .await
-                .unwrap();
-            let replies = bodies
-                .iter()
-                .map(|body| StepReply::decode(body.as_slice()).unwrap());
-            replies
-                .map(|reply| (reply.step, reply.succeeded, reply.reason))
-                .collect()
-        }
+    async fn reserve_as(shop: &Fixture, message_id: &'static str, lines: &[(&str, u32)]) {
+        let line = |(sku, quantity): &(&str, u32)| CommandLine {
+            sku: (*sku).to_owned(),
+            quantity: *quantity,
+        };
+        let lines = lines.iter().map(line).collect();
+        let command = ReserveStock {
+            order_id: "ord-1".into(),
+            lines,
+        };
+        shop.run(move |tx| reserve(tx, message_id, &command)).await;
     }
 
-    fn done(step: &str) -> (String, bool, String) {
-        (step.to_owned(), true, String::new())
+    async fn release_as(shop: &Fixture, message_id: &'static str) {
+        let command = OrderCommand {
+            order_id: "ord-1".into(),
+        };
+        shop.run(move |tx| release(tx, message_id, &command)).await;
+    }
+
+    async fn available(shop: &Fixture, sku: &str) -> i64 {
+        let skus = [sku.to_owned()];
+        shop.run(move |tx| levels(tx, &skus)).await[0].available
     }
 
     #[tokio::test]
     async fn a_command_delivered_twice_takes_stock_once_and_replies_once() {
-        let shop = Fixture::new();
+        let shop = inventory();
 
-        shop.reserve("msg-1", &[("SKU-0001", 3)]).await;
-        shop.reserve("msg-1", &[("SKU-0001", 3)]).await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 3)]).await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 3)]).await;
 
-        assert_eq!(shop.available("SKU-0001").await, PLENTY - 3);
-        assert_eq!(shop.replies().await, [done("reserve")]);
+        assert_eq!(available(&shop, "SKU-0001").await, PLENTY - 3);
+        assert_eq!(shop.replies().await, ["reserve"]);
     }
 
     #[tokio::test]
     async fn a_command_sent_anew_takes_stock_once_and_replies_again() {
-        let shop = Fixture::new();
+        let shop = inventory();
 
-        shop.reserve("msg-1", &[("SKU-0001", 3)]).await;
-        shop.reserve("msg-2", &[("SKU-0001", 3)]).await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 3)]).await;
+        reserve_as(&shop, "msg-2", &[("SKU-0001", 3)]).await;
 
-        assert_eq!(shop.available("SKU-0001").await, PLENTY - 3);
-        assert_eq!(shop.replies().await, [done("reserve"), done("reserve")]);
+        assert_eq!(available(&shop, "SKU-0001").await, PLENTY - 3);
+        assert_eq!(shop.replies().await, ["reserve", "reserve"]);
     }
 
     #[tokio::test]
     async fn one_short_line_leaves_the_others_in_stock() {
-        let shop = Fixture::new();
+        let shop = inventory();
 
-        shop.reserve("msg-1", &[("SKU-0001", 1), ("SKU-0025", 6)])
-            .await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 1), ("SKU-0025", 6)]).await;
 
-        assert_eq!(shop.available("SKU-0001").await, PLENTY);
-        assert_eq!(shop.available("SKU-0025").await, SCARCE);
-        let refused = (
-            "reserve".to_owned(),
-            false,
-            "not enough of SKU-0025 in stock".to_owned(),
+        assert_eq!(available(&shop, "SKU-0001").await, PLENTY);
+        assert_eq!(available(&shop, "SKU-0025").await, SCARCE);
+        assert_eq!(
+            shop.replies().await,
+            ["reserve: not enough of SKU-0025 in stock"]
         );
-        assert_eq!(shop.replies().await, [refused]);
     }
 
     #[tokio::test]
     async fn releasing_puts_everything_back() {
-        let shop = Fixture::new();
+        let shop = inventory();
 
-        shop.reserve("msg-1", &[("SKU-0001", 3), ("SKU-0025", 5)])
-            .await;
-        shop.release("msg-2").await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 3), ("SKU-0025", 5)]).await;
+        release_as(&shop, "msg-2").await;
 
-        assert_eq!(shop.available("SKU-0001").await, PLENTY);
-        assert_eq!(shop.available("SKU-0025").await, SCARCE);
-        assert_eq!(shop.replies().await, [done("reserve"), done("release")]);
+        assert_eq!(available(&shop, "SKU-0001").await, PLENTY);
+        assert_eq!(available(&shop, "SKU-0025").await, SCARCE);
+        assert_eq!(shop.replies().await, ["reserve", "release"]);
     }
 
     #[tokio::test]
     async fn a_reservation_that_its_release_overtook_is_refused() {
-        let shop = Fixture::new();
+        let shop = inventory();
 
-        shop.release("msg-2").await;
-        shop.reserve("msg-1", &[("SKU-0001", 3)]).await;
+        release_as(&shop, "msg-2").await;
+        reserve_as(&shop, "msg-1", &[("SKU-0001", 3)]).await;
 
-        assert_eq!(shop.available("SKU-0001").await, PLENTY);
-        let refused = (
-            "reserve".to_owned(),
-            false,
-            "reservation was released".to_owned(),
+        assert_eq!(available(&shop, "SKU-0001").await, PLENTY);
+        assert_eq!(
+            shop.replies().await,
+            ["release", "reserve: reservation was released"]
         );
-        assert_eq!(shop.replies().await, [done("release"), refused]);
     }
 }

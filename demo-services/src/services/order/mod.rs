@@ -6,12 +6,12 @@ mod saga;
 mod store;
 
 use tonic::{Request, Response, Status};
-use tracing::{Span, error, info};
+use tracing::{Span, info};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::{orchestrator::Orchestrator, store::Order as PlacedOrder};
 use crate::{
-    database::DatabaseError,
+    database::refuse,
     host::{Host, HostError},
     mesh::Peer,
     messaging::{Consumer, OUTBOX_SCHEMA, Outbox, inbox::INBOX_SCHEMA},
@@ -94,7 +94,7 @@ impl Order for Orders {
         self.orchestrator
             .begin(order, cart.lines)
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         Ok(Response::new(view))
     }
 
@@ -114,7 +114,7 @@ impl Order for Orders {
                 Ok(Some(view(&order, row.saga.state, row.reason, lines)))
             })
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         let Some(view) = found else {
             return Err(Status::not_found(format!("there is no order {order_id}")));
         };
@@ -147,7 +147,7 @@ impl Orders {
             .database
             .transaction(move |tx| store::customer(tx, &id))
             .await
-            .map_err(|error| refuse(&error))?;
+            .map_err(refuse)?;
         if customer.is_none() {
             return Err(Status::invalid_argument(format!(
                 "there is no customer {customer_id:?}"
@@ -171,13 +171,4 @@ fn view(
         total_cents: order.total_cents,
         lines,
     }
-}
-
-fn refuse(error: &DatabaseError) -> Status {
-    error!(
-        "exception.type" = "database_error",
-        "exception.message" = %error,
-        "The order cannot be read or written"
-    );
-    Status::internal("the order cannot be read or written")
 }

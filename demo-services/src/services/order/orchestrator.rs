@@ -378,3 +378,6 @@ fn placed(tx: &Statements<'_>, order_id: &str) -> Result<Order, DatabaseError> {
 fn known<T>(row: Option<T>) -> Result<T, DatabaseError> {
     Ok(row.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use tracing::info;
 
 use crate::{
     database::{DatabaseError, Statements},
-    messaging::{Draft, inbox, topics::ORDER_REPLIES},
-    proto::{AuthorisePayment, OrderCommand, StepReply},
+    messaging::{Draft, inbox},
+    proto::{AuthorisePayment, OrderCommand},
 };
 
 pub(super) const SCHEMA: &str = "
@@ -70,7 +70,7 @@ pub(super) fn authorise(
             "Declined the payment for order {order_id}: {reason}"
         );
     }
-    reply(tx, order_id, "authorise", reason)
+    Draft::reply(order_id, "authorise", reason).put(tx)
 }
 
 /// Takes the money that was promised.
@@ -97,7 +97,7 @@ pub(super) fn capture(
     } else {
         "nothing was authorised".to_owned()
     };
-    reply(tx, order_id, "capture", reason)
+    Draft::reply(order_id, "capture", reason).put(tx)
 }
 
 /// Takes the promise back. An order without one is remembered, so that an authorisation that was
@@ -120,7 +120,7 @@ pub(super) fn void(
         shop.order.id = order_id,
         "Voided the payment for order {order_id}"
     );
-    reply(tx, order_id, "void", String::new())
+    Draft::reply(order_id, "void", String::new()).put(tx)
 }
 
 fn already_handled(
@@ -156,17 +156,101 @@ fn refusal(tx: &Statements<'_>, card_token: &str) -> Result<String, DatabaseErro
     Ok(card.unwrap_or_else(|| "card unknown".to_owned()))
 }
 
-fn reply(
-    tx: &Statements<'_>,
-    order_id: &str,
-    step: &str,
-    reason: String,
-) -> Result<(), DatabaseError> {
-    let reply = StepReply {
-        order_id: order_id.to_owned(),
-        step: step.to_owned(),
-        succeeded: reason.is_empty(),
-        reason,
-    };
-    Draft::new(ORDER_REPLIES, "step.reply", order_id, &reply).put(tx)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messaging::testing::Fixture;
+
+    type Command = fn(&Statements<'_>, &str, &OrderCommand) -> Result<(), DatabaseError>;
+
+    fn payments() -> Fixture {
+        Fixture::new(SCHEMA, seed)
+    }
+
+    async fn authorise_with(shop: &Fixture, message_id: &'static str, card_token: &str) {
+        let command = AuthorisePayment {
+            order_id: "ord-1".into(),
+            amount_cents: 4_200,
+            card_token: card_token.into(),
+        };
+        shop.run(move |tx| authorise(tx, message_id, &command))
+            .await;
+    }
+
+    async fn run(shop: &Fixture, message_id: &'static str, command: Command) {
+        let order = OrderCommand {
+            order_id: "ord-1".into(),
+        };
+        shop.run(move |tx| command(tx, message_id, &order)).await;
+    }
+
+    async fn state_of(shop: &Fixture) -> Option<String> {
+        shop.run(|tx| state(tx, "ord-1")).await
+    }
+
+    #[tokio::test]
+    async fn a_good_card_is_authorised_and_captured_once_however_often_it_is_asked() {
+        let shop = payments();
+
+        authorise_with(&shop, "msg-1", "tok_visa_4242").await;
+        authorise_with(&shop, "msg-1", "tok_visa_4242").await;
+        run(&shop, "msg-2", capture).await;
+        run(&shop, "msg-3", capture).await;
+
+        assert_eq!(state_of(&shop).await.as_deref(), Some("captured"));
+        assert_eq!(shop.replies().await, ["authorise", "capture", "capture"]);
+    }
+
+    #[tokio::test]
+    async fn a_declined_card_leaves_nothing_to_void() {
+        let shop = payments();
+
+        authorise_with(&shop, "msg-1", "tok_declined_0002").await;
+        authorise_with(&shop, "msg-2", "tok_of_nobody").await;
+
+        assert_eq!(state_of(&shop).await, None);
+        assert_eq!(
+            shop.replies().await,
+            ["authorise: card declined", "authorise: card unknown"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_voided_payment_is_never_captured() {
+        let shop = payments();
+
+        authorise_with(&shop, "msg-1", "tok_visa_4242").await;
+        run(&shop, "msg-2", void).await;
+        run(&shop, "msg-3", capture).await;
+
+        assert_eq!(state_of(&shop).await.as_deref(), Some("voided"));
+        assert_eq!(
+            shop.replies().await,
+            ["authorise", "void", "capture: nothing was authorised"]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_authorisation_that_its_void_overtook_is_refused() {
+        let shop = payments();
+
+        run(&shop, "msg-2", void).await;
+        authorise_with(&shop, "msg-1", "tok_visa_4242").await;
+
+        assert_eq!(
+            shop.replies().await,
+            ["void", "authorise: payment was voided"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_captured_payment_is_not_voided() {
+        let shop = payments();
+
+        authorise_with(&shop, "msg-1", "tok_visa_4242").await;
+        run(&shop, "msg-2", capture).await;
+        run(&shop, "msg-3", void).await;
+
+        assert_eq!(state_of(&shop).await.as_deref(), Some("captured"));
+    }
 }

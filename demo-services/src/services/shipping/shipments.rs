@@ -6,8 +6,8 @@ use tracing::info;
 
 use crate::{
     database::{DatabaseError, Statements},
-    messaging::{Draft, inbox, topics::ORDER_REPLIES},
-    proto::{BookShipment, OrderCommand, StepReply},
+    messaging::{Draft, inbox},
+    proto::{BookShipment, OrderCommand},
 };
 
 pub(super) const SCHEMA: &str = "
@@ -51,7 +51,7 @@ pub(super) fn book(
     } else {
         "shipment was cancelled".to_owned()
     };
-    reply(tx, order_id, "book", reason)
+    Draft::reply(order_id, "book", reason).put(tx)
 }
 
 /// Cancels the shipment. An order without one is remembered, so that a booking that was overtaken
@@ -78,20 +78,5 @@ pub(super) fn cancel(
         shop.order.id = order_id,
         "Cancelled the shipment of order {order_id}"
     );
-    reply(tx, order_id, "cancel", String::new())
-}
-
-fn reply(
-    tx: &Statements<'_>,
-    order_id: &str,
-    step: &str,
-    reason: String,
-) -> Result<(), DatabaseError> {
-    let reply = StepReply {
-        order_id: order_id.to_owned(),
-        step: step.to_owned(),
-        succeeded: reason.is_empty(),
-        reason,
-    };
-    Draft::new(ORDER_REPLIES, "step.reply", order_id, &reply).put(tx)
+    Draft::reply(order_id, "cancel", String::new()).put(tx)
 }

@@ -1,18 +1,19 @@
 //! Senders keep a ledger of what was acknowledged, while the server is killed again and again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
-use tests::{HttpClient, SpandrelProcess, export_spans};
+use tests::{HttpClient, PATIENCE, SpandrelProcess, export_spans};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 const SENDERS: u64 = 4;
 const ROUNDS: u64 = 4;
 // Small enough that splits are being written at the moment of most kills.
 const FLAGS: [&str; 2] = ["--seal-rows", "20"];
-const ACKNOWLEDGED_BEFORE_KILL: usize = 60;
+const ACKNOWLEDGED_BEFORE_KILL: u32 = 60;
 const NAMES: [&str; 2] = ["POST /checkout", "reserve"];
 
 /// What one sender sent, by trace id.
@@ -27,7 +28,7 @@ struct Ledger {
 async fn send(
     otlp: HttpClient,
     sender: u64,
-    acknowledged: Arc<AtomicUsize>,
+    acknowledged: Arc<Semaphore>,
     stop: CancellationToken,
 ) -> Ledger {
     let mut ledger = Ledger::default();
@@ -38,7 +39,7 @@ async fn send(
         match otlp.try_post("/v1/traces", &headers, spans).await {
             Ok(answer) if answer.status == StatusCode::OK => {
                 ledger.acknowledged.push(trace_id);
-                acknowledged.fetch_add(1, Ordering::Relaxed);
+                acknowledged.add_permits(1);
             }
             Ok(answer) => panic!("{} {}", answer.status, answer.text()),
             Err(_) => {
@@ -59,7 +60,8 @@ async fn whatever_was_acknowledged_is_there_once_after_many_kills() {
     let mut ledgers = Vec::new();
 
     for round in 0..ROUNDS {
-        let acknowledged = Arc::new(AtomicUsize::new(0));
+        // One permit for each acknowledgement.
+        let acknowledged = Arc::new(Semaphore::new(0));
         let stop = CancellationToken::new();
         let mut senders = JoinSet::new();
         for sender in 0..SENDERS {
@@ -67,9 +69,11 @@ async fn whatever_was_acknowledged_is_there_once_after_many_kills() {
             let number = round * SENDERS + sender + 1;
             senders.spawn(send(otlp, number, Arc::clone(&acknowledged), stop.clone()));
         }
-        while acknowledged.load(Ordering::Relaxed) < ACKNOWLEDGED_BEFORE_KILL {
-            tokio::task::yield_now().await;
-        }
+        let enough = acknowledged.acquire_many(ACKNOWLEDGED_BEFORE_KILL);
+        let enough = timeout(PATIENCE, enough)
+            .await
+            .expect("too few acknowledgements");
+        enough.unwrap().forget();
         spandrel.kill().await;
         stop.cancel();
         ledgers.extend(senders.join_all().await);

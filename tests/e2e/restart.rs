@@ -4,6 +4,8 @@ use http::StatusCode;
 use serde_json::json;
 use tests::{HttpClient, SpandrelProcess, export_logs, export_spans};
 
+use crate::rust_sdk::Instrumented;
+
 const TRACE_ID: &str = "5b8efff798038103d269b633813fc60c";
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -40,6 +42,24 @@ async fn acknowledged_spans_and_logs_survive_a_kill() {
     };
     let logs_after = spandrel.logs(&format!("trace_id={TRACE_ID}")).await;
     assert_eq!(bodies(logs_after), bodies(logs));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_sdk_has_delivered_survives_a_kill() {
+    let mut spandrel = SpandrelProcess::start().await;
+    let program = Instrumented::start(spandrel.otlp_grpc);
+    let checkout = program.check_out();
+    program.shut_down().await;
+
+    spandrel.kill().await;
+    spandrel.restart().await;
+
+    let trace_id = checkout.trace_id.to_string();
+    let names = ["checkout", "reserve stock", "charge card"];
+    assert_eq!(spandrel.trace(&trace_id).await.names(), names);
+    let logs = spandrel.logs(&format!("trace_id={trace_id}")).await;
+    assert_eq!(logs.len(), 1);
+    assert_eq!(logs[0]["body"], "card declined");
 }
 
 #[tokio::test]

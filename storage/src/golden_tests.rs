@@ -1,5 +1,6 @@
 //! Files that earlier versions wrote must stay readable.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +11,12 @@ use tempfile::TempDir;
 
 use crate::filter::{Filter, Test, TextMatch};
 use crate::split::id::SplitId;
+use crate::split::metadata::SplitMetadata;
 use crate::split::reader::Split;
 use crate::testing::{copy_files, texts, traces};
 use crate::{Append, Columns, Match, Source};
+
+const GOLDEN_ID: &str = "018bcfe5-6800-7fc5-bc5a-f8676fc6ef71";
 
 /// The directory is a split of version 1 as it was written when that version was made. Splits that
 /// people have must stay readable: when this test fails, raise the version and keep reading both.
@@ -20,9 +24,11 @@ use crate::{Append, Columns, Match, Source};
 fn a_split_written_by_the_first_version_is_still_read() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/split-v1");
     let dir = TempDir::new().unwrap();
-    let id: SplitId = "018bcfe5-6800-7fc5-bc5a-f8676fc6ef71".parse().unwrap();
+    let id: SplitId = GOLDEN_ID.parse().unwrap();
     copy_files(&golden, &dir.path().join(id.as_str()));
-    let split = Arc::new(Split::open(dir.path(), id, Signal::Traces).unwrap());
+    let metadata = SplitMetadata::read(&dir.path().join(id.as_str()), &id).unwrap();
+    let published = metadata.to_published(&id, Signal::Traces);
+    let split = Arc::new(Split::open(dir.path(), &published).unwrap());
     let source = Source::split(split);
     let rows: Vec<u32> = (0..source.row_count()).collect();
     let batch = source.read(&rows, Columns::All).unwrap();
@@ -44,6 +50,47 @@ fn a_split_written_by_the_first_version_is_still_read() {
         .find(&Filter::everything().and(key), &mut visit)
         .unwrap();
     assert_eq!(found, [1]);
+}
+
+#[test]
+fn a_flipped_byte_anywhere_in_a_split_is_an_error() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/split-v1");
+    let dir = TempDir::new().unwrap();
+    let id: SplitId = GOLDEN_ID.parse().unwrap();
+    let split_dir = dir.path().join(id.as_str());
+    copy_files(&golden, &split_dir);
+    let metadata = SplitMetadata::read(&split_dir, &id).unwrap();
+    let published = metadata.to_published(&id, Signal::Traces);
+    let names = metadata.files.iter().map(|file| file.name.as_str());
+    for name in names.chain(["metadata.json"]) {
+        let path = split_dir.join(name);
+        let whole = fs::read(&path).unwrap();
+        for position in (0..whole.len()).step_by(whole.len() / 40 + 1) {
+            let mut bad = whole.clone();
+            bad[position] ^= 0x10;
+            fs::write(&path, &bad).unwrap();
+            let opened = Split::open(dir.path(), &published).and_then(|split| split.files());
+            assert!(
+                opened.is_err() || is_harmless(&whole, &bad),
+                "byte {position} of {name}"
+            );
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    Split::open(dir.path(), &published)
+        .unwrap()
+        .files()
+        .unwrap();
+}
+
+/// The WAL sequence in the metadata is for people; blanks mean nothing at all.
+fn is_harmless(whole: &[u8], bad: &[u8]) -> bool {
+    let parse = |json: &[u8]| {
+        let mut metadata: SplitMetadata = serde_json::from_slice(json).ok()?;
+        metadata.wal_sequence = 0;
+        Some(metadata)
+    };
+    parse(bad).is_some_and(|bad| Some(bad) == parse(whole))
 }
 
 fn golden_append() -> Append {

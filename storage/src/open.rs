@@ -171,7 +171,7 @@ fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
     let ids: HashSet<&str> = published.iter().map(|split| split.id.as_str()).collect();
     writer::remove_unpublished(dir, |name| ids.contains(name))?;
     for split in &published {
-        match Split::open(dir, split.id.clone(), split.signal) {
+        match Split::open(dir, split) {
             Ok(opened) => shared.view.add_split(split.clone(), opened),
             Err(error) => {
                 tracing::error!(%error, split_id = %split.id, "failed to open split");

@@ -253,8 +253,7 @@ impl Sealer {
 
     fn read_back(&self, written: &[WrittenSplit]) -> Result<Vec<Arc<Split>>, SealError> {
         let open = |split: &WrittenSplit| {
-            let id = split.id.clone();
-            let opened = Split::open(&self.shared.directories.splits, id, split.signal)?;
+            let opened = Split::open(&self.shared.directories.splits, &split.to_published())?;
             opened.files()?;
             Ok(Arc::new(opened))
         };

@@ -7,6 +7,7 @@ use model::{Signal, TimeRange, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::id::SplitId;
+use crate::catalog::PublishedSplit;
 use crate::error::{MetadataError, ReadError};
 use crate::files::{self, FileError};
 
@@ -149,6 +150,18 @@ impl SplitMetadata {
             }
         }
         Ok(())
+    }
+
+    /// What the catalog is to know of the split.
+    pub(crate) fn to_published(&self, id: &SplitId, signal: Signal) -> PublishedSplit {
+        PublishedSplit {
+            id: id.clone(),
+            signal,
+            row_count: self.row_count,
+            time_range: self.time_range(),
+            size_bytes: self.size_bytes(),
+            sealed: UnixNanos(self.sealed_unix_nano),
+        }
     }
 
     pub(crate) fn time_range(&self) -> TimeRange {

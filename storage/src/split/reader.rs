@@ -17,8 +17,9 @@ use super::id::SplitId;
 use super::metadata::SplitMetadata;
 use super::parquet_file::ParquetFile;
 use super::{INDEX_DIR, ROWS_FILE};
+use crate::catalog::PublishedSplit;
 use crate::columns::IdColumn;
-use crate::error::ReadError;
+use crate::error::{MetadataError, ReadError};
 use crate::files;
 use crate::snapshot::{Columns, OperationCount, project};
 use crate::text_index::reader::TextIndex;
@@ -45,25 +46,27 @@ pub(crate) struct SplitFiles {
 }
 
 impl Split {
-    /// Reads the metadata and checks that the files are there; their contents are checked when
-    /// they are first needed.
-    pub(crate) fn open(splits_dir: &Path, id: SplitId, signal: Signal) -> Result<Self, ReadError> {
+    /// Reads the metadata and checks it against the catalog, and that the files are there; their
+    /// contents are checked when they are first needed.
+    pub(crate) fn open(splits_dir: &Path, published: &PublishedSplit) -> Result<Self, ReadError> {
+        let id = published.id.clone();
         let dir = splits_dir.join(id.as_str());
         let metadata = SplitMetadata::read(&dir, &id)?;
-        if metadata.signal != signal.as_str() {
-            let source = crate::error::MetadataError::WrongSplit;
+        if metadata.to_published(&id, published.signal) != *published
+            || metadata.signal != published.signal.as_str()
+        {
+            let source = MetadataError::WrongSplit;
             return Err(ReadError::Metadata {
                 split_id: id.to_string(),
                 source,
             });
         }
-        let files = Mutex::new(None);
         Ok(Self {
             id,
             dir,
-            signal,
+            signal: published.signal,
             metadata,
-            files,
+            files: Mutex::new(None),
             is_deleted: AtomicBool::new(false),
             is_unreadable: AtomicBool::new(false),
         })

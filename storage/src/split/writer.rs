@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_select::interleave::interleave_record_batch;
 use model::schema::{self, column};
-use model::{Signal, TimeRange, UnixNanos};
+use model::{Signal, TimeRange};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -90,14 +90,7 @@ const TEMPORARY_PREFIX: &str = "tmp-";
 impl WrittenSplit {
     /// What the catalog is to know of it.
     pub(crate) fn to_published(&self) -> PublishedSplit {
-        PublishedSplit {
-            id: self.id.clone(),
-            signal: self.signal,
-            row_count: self.metadata.row_count,
-            time_range: self.metadata.time_range(),
-            size_bytes: self.metadata.size_bytes(),
-            sealed: UnixNanos(self.metadata.sealed_unix_nano),
-        }
+        self.metadata.to_published(&self.id, self.signal)
     }
 
     /// Gives the directory its final name; durable on return.

@@ -113,7 +113,8 @@ pub async fn run_service(
     result
 }
 
-async fn serve(
+/// The same without telemetry of its own.
+pub(crate) async fn serve(
     config: ServiceConfig,
     on_ready: impl FnOnce(SocketAddr) + Send + 'static,
     shutdown: CancellationToken,

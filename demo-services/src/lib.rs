@@ -25,3 +25,6 @@ mod telemetry;
 pub use host::{HostError, ServiceConfig, run_service};
 pub use services::Service;
 pub use supervisor::{ChildInfo, Supervisor, SupervisorConfig, SupervisorError};
+
+#[cfg(test)]
+mod tests;

@@ -278,6 +278,22 @@ pub(crate) fn inject(span: &Span, metadata: &mut MetadataMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        proto::{
+            HealthReply, HealthRequest,
+            health_client::HealthClient,
+            health_server::{Health, HealthServer},
+        },
+        telemetry::{
+            grpc::within,
+            testing::{attribute, context_of, telemetry},
+        },
+    };
+    use tokio::{net::TcpListener, task::JoinSet};
+    use tonic::{
+        service::Routes,
+        transport::{Server, server::TcpIncoming},
+    };
 
     fn two_replicas() -> Peer {
         let urls = [
@@ -312,5 +328,86 @@ mod tests {
         peer.record(&span, &peer.replicas[0], Some(&Status::unavailable("gone")));
 
         assert_eq!([peer.pick().port, peer.pick().port], [2, 2]);
+    }
+
+    #[tokio::test]
+    async fn every_attempt_is_a_span_of_its_own_and_the_second_one_goes_elsewhere() {
+        let kept = telemetry();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        // Taken and given back at once: nobody answers there.
+        let dead = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let mut server = JoinSet::new();
+        let routes = Routes::new(HealthServer::new(Answers));
+        let incoming = TcpIncoming::from(listener);
+        server.spawn(
+            Server::builder()
+                .add_routes(routes)
+                .serve_with_incoming(incoming),
+        );
+        let urls = [format!("http://{dead}"), format!("http://{alive}")];
+        let peer = Peer::new("catalog", &urls).unwrap();
+        let caller = span("internal", "caller");
+        let trace_id = context_of(&caller).trace_id();
+
+        let call = peer.call(
+            "shop.Health/Check",
+            HealthRequest {},
+            |channel, request| async move { HealthClient::new(channel).check(request).await },
+        );
+        let reply = call.instrument(caller.clone()).await.unwrap();
+
+        assert_eq!(reply.service, "catalog");
+        let spans = kept.spans(trace_id);
+        let told = |key| {
+            spans
+                .iter()
+                .map(|span| attribute(span, key))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told("rpc.method"), ["shop.Health/Check"; 2]);
+        assert_eq!(told("rpc.status_code"), ["UNAVAILABLE", "OK"]);
+        assert_eq!(told("error.type"), ["UNAVAILABLE", ""]);
+        assert_eq!(told("shop.retry.attempt"), ["", "2"]);
+        assert_eq!(
+            told("server.port"),
+            [dead.port().to_string(), alive.port().to_string()]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_no_longer_than_its_own_caller() {
+        // Accepts connections and never answers.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let peer = Peer::new("catalog", &[url]).unwrap();
+
+        let call = peer.call_once(
+            "shop.Health/Check",
+            HealthRequest {},
+            |channel, request| async { HealthClient::new(channel).check(request).await },
+        );
+        let started = Instant::now();
+        let refused = within(Some(Duration::from_millis(50)), call)
+            .await
+            .unwrap_err();
+
+        assert_eq!(refused.code(), Code::DeadlineExceeded);
+        assert!(started.elapsed() < CALL_TIMEOUT);
+    }
+
+    struct Answers;
+
+    #[tonic::async_trait]
+    impl Health for Answers {
+        async fn check(&self, _: Request<HealthRequest>) -> Result<Response<HealthReply>, Status> {
+            Ok(Response::new(HealthReply {
+                service: "catalog".to_owned(),
+            }))
+        }
     }
 }

@@ -88,7 +88,8 @@ where
     }
 }
 
-async fn within<F: Future>(timeout: Option<Duration>, work: F) -> F::Output {
+/// Does `work` for a caller who waits that long.
+pub(crate) async fn within<F: Future>(timeout: Option<Duration>, work: F) -> F::Output {
     match timeout {
         Some(timeout) => DEADLINE.scope(Instant::now() + timeout, work).await,
         None => work.await,

@@ -71,6 +71,23 @@ impl Kept {
         spans.into_iter().next().unwrap()
     }
 
+    /// The ended spans of other traces that link to this one.
+    pub(crate) fn linked_from_elsewhere(&self, trace_id: TraceId) -> Vec<SpanData> {
+        let links_here = |span: &&SpanData| {
+            span.span_context.trace_id() != trace_id
+                && span
+                    .links
+                    .iter()
+                    .any(|link| link.span_context.trace_id() == trace_id)
+        };
+        self.spans
+            .lock()
+            .iter()
+            .filter(links_here)
+            .cloned()
+            .collect()
+    }
+
     /// The log records of a trace.
     pub(crate) fn records(&self, trace_id: TraceId) -> Vec<SdkLogRecord> {
         let records = self.records.lock();

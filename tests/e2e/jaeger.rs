@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
-use tests::{HttpClient, SpandrelProcess, export_spans};
+use tests::{HttpClient, SpandrelProcess, TraceView, export_spans};
 
 const TRACE_ID: &str = "5b8efff798038103d269b633813fc60c";
 
@@ -79,4 +79,19 @@ async fn traces_are_searched_by_service_and_operation() {
     assert_eq!(found["data"][0]["traceID"], TRACE_ID);
     let not_found = spandrel.api.get_json(&search("refund")).await;
     assert_eq!(not_found["data"], json!([]));
+}
+
+#[tokio::test]
+async fn version_3_lists_services_and_opens_a_trace_as_otlp() {
+    let spandrel = spandrel_with_a_trace().await;
+
+    let services = spandrel.api.get_json("/jaeger/api/v3/services").await;
+    assert_eq!(services["services"], json!(["checkout"]));
+    let answer = spandrel
+        .api
+        .get_json(&format!("/jaeger/api/v3/traces/{TRACE_ID}"))
+        .await;
+    let trace = TraceView::from_json(&answer["result"]);
+    assert_eq!(trace, spandrel.trace(TRACE_ID).await);
+    assert_eq!(trace.names(), ["POST /checkout", "charge"]);
 }

@@ -72,6 +72,16 @@ pub struct QueryArgs {
         default_value = "512"
     )]
     pub http_connections_max: NonZeroU32,
+
+    /// Longest a connection may stay without sending the head of a request
+    #[arg(
+        long,
+        env = "SPANDREL_HTTP_HEAD_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = humantime::parse_duration
+    )]
+    pub http_head_timeout: Duration,
 }
 
 /// Checked settings of the query side.
@@ -81,6 +91,8 @@ pub struct QueryConfig {
     pub http_listen: SocketAddr,
     /// Most connections held open at the same time.
     pub connections_max: usize,
+    /// Longest a connection may stay without sending the head of a request.
+    pub head_timeout: Duration,
     /// What one query may cost, and how many may run.
     pub limits: Limits,
 }
@@ -106,6 +118,9 @@ pub enum ConfigError {
     /// A query that may not take any time cannot answer.
     #[error("query timeout must be between 10 milliseconds and 1 hour")]
     TimeoutOutOfRange,
+    /// A connection that may not take any time cannot send a request.
+    #[error("http head timeout must be between 10 milliseconds and 1 hour")]
+    HeadTimeoutOutOfRange,
     /// More permits than the semaphore can hold.
     #[error("query concurrency must be at most {max}")]
     TooManyQueries {
@@ -126,6 +141,9 @@ impl TryFrom<QueryArgs> for QueryConfig {
         if !(TIMEOUT_MIN..=TIMEOUT_MAX).contains(&args.query_timeout) {
             return Err(ConfigError::TimeoutOutOfRange);
         }
+        if !(TIMEOUT_MIN..=TIMEOUT_MAX).contains(&args.http_head_timeout) {
+            return Err(ConfigError::HeadTimeoutOutOfRange);
+        }
         if args.query_concurrency.get() > CONCURRENCY_MAX {
             return Err(ConfigError::TooManyQueries {
                 max: CONCURRENCY_MAX,
@@ -134,6 +152,7 @@ impl TryFrom<QueryArgs> for QueryConfig {
         Ok(Self {
             http_listen: args.http_listen,
             connections_max: usize::try_from(args.http_connections_max.get()).unwrap_or(usize::MAX),
+            head_timeout: args.http_head_timeout,
             limits: Limits {
                 timeout: args.query_timeout,
                 concurrency: args.query_concurrency,
@@ -196,6 +215,10 @@ pub(crate) mod tests {
         assert_eq!(
             parse(&["--query-timeout", "0s"]).unwrap_err(),
             "query timeout must be between 10 milliseconds and 1 hour"
+        );
+        assert_eq!(
+            parse(&["--http-head-timeout", "0s"]).unwrap_err(),
+            "http head timeout must be between 10 milliseconds and 1 hour"
         );
     }
 

@@ -74,5 +74,5 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let router = router(&config, backend);
-    server::serve(listener, router, config.connections_max, shutdown).await
+    server::serve(listener, router, &config, shutdown).await
 }

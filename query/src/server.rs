@@ -9,17 +9,16 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::config::QueryConfig;
 use crate::error::RunError;
 
-/// Longest a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that answers may take to be written after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after the system refused to accept, usually because there are no file handles left.
@@ -31,15 +30,17 @@ const ACCEPT_FAILURES_MAX: usize = 100;
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    connections_max: usize,
+    config: &QueryConfig,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // HTTP/1 only: browsers speak nothing else without TLS, and telling protocols apart would wait without
+    // a limit for the first bytes.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
-    let permits = Arc::new(Semaphore::new(connections_max));
+        .header_read_timeout(config.head_timeout);
+    let permits = Arc::new(Semaphore::new(config.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut failures = 0;
@@ -52,9 +53,13 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, permit)) => {
                 failures = 0;
-                let connection = connection(&builder, &graceful, stream, router.clone());
+                let connection = Connection {
+                    builder: builder.clone(),
+                    watcher: graceful.watcher(),
+                    router: router.clone(),
+                };
                 connections.spawn(async move {
-                    connection.await;
+                    connection.answer(stream).await;
                     drop(permit);
                 });
             }
@@ -90,25 +95,25 @@ async fn accept(
     Ok((stream, permit))
 }
 
-/// Answers the requests of one connection.
-fn connection(
-    builder: &Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
-    stream: TcpStream,
+/// What it takes to answer the requests of one connection.
+struct Connection {
+    builder: Builder<TokioExecutor>,
+    watcher: Watcher,
     router: Router,
-) -> impl Future<Output = ()> + Send + 'static {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to set nodelay");
-    }
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    let watched = graceful.watch(connection);
-    async move {
-        if let Err(error) = watched.await {
+}
+
+impl Connection {
+    /// Answers until the client or the server ends the connection.
+    async fn answer(self, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "failed to set nodelay");
+        }
+        let router = self.router;
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = self.watcher.watch(connection.into_owned()).await {
             tracing::debug!(%error, "connection ended early");
         }
     }

@@ -73,3 +73,31 @@ async fn what_is_not_http_is_answered_and_cut_off() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let store = shop::store().await;
+    let shutdown = CancellationToken::new();
+    let (address, task) = store.serve(shutdown.clone()).await;
+    assert_eq!(exchange(address, "").await, "");
+    shutdown.cancel();
+    tokio::time::timeout(DEADLINE, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_stops_halfway_through_a_head_is_closed() {
+    let store = shop::store().await;
+    let shutdown = CancellationToken::new();
+    let (address, task) = store.serve(shutdown.clone()).await;
+    assert_eq!(exchange(address, "GET /healthz HTTP/1.1\r\nho").await, "");
+    shutdown.cancel();
+    tokio::time::timeout(DEADLINE, task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}

@@ -186,6 +186,7 @@ fn config(limits: Limits) -> QueryConfig {
     QueryConfig {
         http_listen: "127.0.0.1:4319".parse().unwrap(),
         connections_max: 8,
+        head_timeout: Duration::from_millis(500),
         limits,
     }
 }

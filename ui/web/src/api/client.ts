@@ -1,5 +1,6 @@
-// Calls the native API. Every failure becomes an ApiError that says what happened, whoever refused.
-import type { ErrorBody } from './types.ts';
+// Calls the native API by its generated types. Every failure becomes an ApiError that says what happened.
+import createClient from 'openapi-fetch';
+import type { paths } from './schema.d.ts';
 
 export class ApiError extends Error {
   /** HTTP status; 0 when no answer came. */
@@ -15,41 +16,43 @@ export class ApiError extends Error {
   }
 }
 
-export type Params = Record<string, string | number | null | undefined>;
+// Looked up at each call, so that a test can put another fetch in its place.
+export const api = createClient<paths>({ baseUrl: '/', fetch: (request) => fetch(request) });
 
-export function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) {
-    if (value !== undefined && value !== null && value !== '') search.set(key, String(value));
-  }
-  const query = search.toString();
-  return call<T>(query ? `${path}?${query}` : path, { signal });
+interface Outcome<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
-export function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  return call<T>(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal,
-  });
-}
-
-async function call<T>(path: string, init: RequestInit): Promise<T> {
-  let response: Response;
+/** The data of a call, or an ApiError. An aborted call stays the abort it is. */
+export async function answer<T>(call: Promise<Outcome<T>>): Promise<T> {
+  let outcome: Outcome<T>;
   try {
-    response = await fetch(`/api/v1${path}`, init);
+    outcome = await call;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    if (cause instanceof SyntaxError) throw new ApiError(502, 'unreadable', 'the answer is not JSON', null);
     throw new ApiError(0, 'unreachable', 'Spandrel did not answer', null);
   }
-  if (response.ok) return (await response.json()) as T;
-  const body = (await response.json().catch(() => null)) as Partial<ErrorBody> | null;
-  const error = body?.error;
+  const { data, error, response } = outcome;
+  if (response.ok && data !== undefined) return data;
+  const told = readError(error);
   throw new ApiError(
     response.status,
-    error?.code ?? 'unknown',
-    error?.message ?? `the server answered ${response.status} ${response.statusText}`.trim(),
-    error?.parameter ?? null,
+    told?.code ?? 'unknown',
+    told?.message ?? `the server answered ${response.status} ${response.statusText}`.trim(),
+    told?.parameter ?? null,
   );
+}
+
+/** The error body, if it is one: a proxy in between may have sent anything. */
+function readError(body: unknown): { code: string; message: string; parameter: string | null } | null {
+  const error = (body as { error?: unknown } | null | undefined)?.error as Record<string, unknown> | undefined;
+  if (typeof error?.message !== 'string') return null;
+  return {
+    code: String(error.code ?? 'unknown'),
+    message: error.message,
+    parameter: typeof error.parameter === 'string' ? error.parameter : null,
+  };
 }

@@ -1,14 +1,7 @@
 // The questions that pages ask, as cached queries.
 import { keepPreviousData, QueryClient, useInfiniteQuery, useQuery } from '@tanstack/preact-query';
-import { ApiError, get } from './client.ts';
-import type {
-  LogsAnswer,
-  OperationsAnswer,
-  ServicesAnswer,
-  SkeletonAnswer,
-  StatusAnswer,
-  TracesAnswer,
-} from './types.ts';
+import { answer, api, ApiError } from './client.ts';
+import type { SkeletonAnswer } from './types.ts';
 
 export const client = new QueryClient({
   defaultOptions: {
@@ -22,17 +15,21 @@ export const client = new QueryClient({
 });
 
 export interface TraceSearch {
-  q: string;
+  q?: string;
   start?: string;
   end?: string;
   order: 'newest' | 'slowest';
 }
 
+const TRACES_PAGE = 50;
+
 export function useTraces(search: TraceSearch) {
   return useInfiniteQuery({
     queryKey: ['traces', search],
-    queryFn: ({ pageParam, signal }) =>
-      get<TracesAnswer>('/traces', { ...search, limit: 50, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => {
+      const query = { ...search, q: search.q || undefined, limit: TRACES_PAGE, cursor: pageParam ?? undefined };
+      return answer(api.GET('/api/v1/traces', { params: { query }, signal }));
+    },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
@@ -51,7 +48,10 @@ export interface LogSearch {
 export function useLogs(search: LogSearch, { limit = 200, enabled = true } = {}) {
   return useInfiniteQuery({
     queryKey: ['logs', search, limit],
-    queryFn: ({ pageParam, signal }) => get<LogsAnswer>('/logs', { ...search, limit, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => {
+      const query = { ...search, q: search.q || undefined, limit, cursor: pageParam ?? undefined };
+      return answer(api.GET('/api/v1/logs', { params: { query }, signal }));
+    },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
@@ -63,15 +63,15 @@ export function useLogs(search: LogSearch, { limit = 200, enabled = true } = {})
 const YOUNG_MILLIS = 20_000;
 const YOUNG_POLL_MILLIS = 3000;
 
-function isYoung(answer: SkeletonAnswer): boolean {
-  const end = Number(BigInt(answer.start_unix_nano) / 1_000_000n) + answer.duration_nano / 1e6;
+function isYoung(skeleton: SkeletonAnswer): boolean {
+  const end = Number(BigInt(skeleton.start_unix_nano) / 1_000_000n) + skeleton.duration_nano / 1e6;
   return Date.now() - end < YOUNG_MILLIS;
 }
 
-export function useSkeleton(traceId: string) {
+export function useSkeleton(trace_id: string) {
   return useQuery({
-    queryKey: ['skeleton', traceId],
-    queryFn: ({ signal }) => get<SkeletonAnswer>(`/traces/${traceId}/skeleton`, {}, signal),
+    queryKey: ['skeleton', trace_id],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/traces/{trace_id}/skeleton', { params: { path: { trace_id } }, signal })),
     // Comparing two answers of 100k spans field by field costs more than drawing the new one.
     structuralSharing: false,
     refetchInterval: (query) => (query.state.data && isYoung(query.state.data) ? YOUNG_POLL_MILLIS : false),
@@ -81,7 +81,7 @@ export function useSkeleton(traceId: string) {
 export function useServices() {
   return useQuery({
     queryKey: ['services'],
-    queryFn: ({ signal }) => get<ServicesAnswer>('/services', {}, signal),
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/services', { signal })),
     staleTime: 30_000,
   });
 }
@@ -89,8 +89,10 @@ export function useServices() {
 export function useOperations(service: string | null) {
   return useQuery({
     queryKey: ['operations', service],
-    queryFn: ({ signal }) =>
-      get<OperationsAnswer>(`/services/${encodeURIComponent(service as string)}/operations`, {}, signal),
+    queryFn: ({ signal }) => {
+      const path = { service: service ?? '' };
+      return answer(api.GET('/api/v1/services/{service}/operations', { params: { path }, signal }));
+    },
     enabled: service !== null,
     staleTime: 30_000,
   });
@@ -99,7 +101,7 @@ export function useOperations(service: string | null) {
 export function useStatus(pollMillis: number | false) {
   return useQuery({
     queryKey: ['status'],
-    queryFn: ({ signal }) => get<StatusAnswer>('/status', {}, signal),
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/status', { signal })),
     refetchInterval: pollMillis,
     staleTime: 0,
   });

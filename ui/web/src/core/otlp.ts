@@ -16,6 +16,11 @@ export function spanDetails(resourceSpans: ResourceSpans[]): SpanDetail[] {
   );
 }
 
+/** A time of OTLP JSON, where a field that has its default may be left out. */
+export function nanos(text: string | undefined): bigint {
+  return BigInt(text ?? 0);
+}
+
 /** A value as one text: strings as they are, arrays and maps as JSON. */
 export function valueText(value: AnyValue | undefined | null): string {
   if (!value) return '';

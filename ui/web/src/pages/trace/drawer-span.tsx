@@ -5,7 +5,7 @@ import { AttributeTable } from '../../components/attribute-table.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { clock, duration, percent, plural, rfc3339, spanKind } from '../../core/format.ts';
-import { attribute, groupAttributes, type SpanDetail } from '../../core/otlp.ts';
+import { attribute, groupAttributes, nanos, type SpanDetail } from '../../core/otlp.ts';
 import { FLAG_ERROR, FLAG_OK } from '../../core/trace-model.ts';
 import { href } from '../../url.ts';
 import { rowName, rowService, useTrace } from './trace-state.ts';
@@ -148,13 +148,13 @@ function Exception({ event }: { event: OtlpEvent }) {
 
 export function EventsTab({ detail }: { detail: SpanDetail }) {
   const { model } = useTrace();
-  const events = [...(detail.span.events ?? [])].sort((a, b) => (BigInt(a.timeUnixNano) < BigInt(b.timeUnixNano) ? -1 : 1));
+  const events = [...(detail.span.events ?? [])].sort((a, b) => (nanos(a.timeUnixNano) < nanos(b.timeUnixNano) ? -1 : 1));
   const dropped = detail.span.droppedEventsCount ?? 0;
   return (
     <div class="drawer-pad">
       {events.length === 0 && <p class="muted">The span has no events.</p>}
       {events.map((event, k) => {
-        const time = BigInt(event.timeUnixNano);
+        const time = nanos(event.timeUnixNano);
         const relative = Number(time - model.startUnixNano);
         return (
           <section key={k}>
@@ -189,7 +189,7 @@ export function LinksTab({ detail }: { detail: SpanDetail }) {
 
 function LinkEntry({ link }: { link: OtlpLink }) {
   const state = useTrace();
-  const [traceId, spanId] = [link.traceId.toLowerCase(), link.spanId.toLowerCase()];
+  const [traceId, spanId] = [(link.traceId ?? '').toLowerCase(), (link.spanId ?? '').toLowerCase()];
   const here = traceId === state.model.traceId ? state.model.rowByKey.get(spanId) : undefined;
   return (
     <section>

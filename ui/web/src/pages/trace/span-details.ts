@@ -1,8 +1,7 @@
 // Full spans, fetched in batches as they come into view and kept while the trace is open.
 import { signal, type Signal } from '@preact/signals';
-import { post } from '../../api/client.ts';
-import type { SpansAnswer } from '../../api/types.ts';
-import { spanDetails, type SpanDetail } from '../../core/otlp.ts';
+import { answer, api } from '../../api/client.ts';
+import { nanos, spanDetails, type SpanDetail } from '../../core/otlp.ts';
 
 const BATCH_MAX = 1000;
 /** Waits for scrolling to settle, so that rows flying by are not asked for. */
@@ -29,7 +28,7 @@ export class SpanDetails {
   get(spanId: string, startUnixNano: bigint): SpanDetail | null {
     const found = this.#found.get(spanId);
     if (!found) return null;
-    return found.find((d) => BigInt(d.span.startTimeUnixNano) === startUnixNano) ?? found[0];
+    return found.find((d) => nanos(d.span.startTimeUnixNano) === startUnixNano) ?? found[0];
   }
 
   failure(spanId: string): unknown {
@@ -64,8 +63,14 @@ export class SpanDetails {
     this.#wanted = new Set([...this.#wanted].slice(BATCH_MAX));
     for (const id of ids) this.#asked.add(id);
     try {
-      const answer = await post<SpansAnswer>(`/traces/${this.#traceId}/spans`, { span_ids: ids }, this.#abort.signal);
-      for (const detail of spanDetails(answer.resourceSpans)) {
+      const found = await answer(
+        api.POST('/api/v1/traces/{trace_id}/spans', {
+          params: { path: { trace_id: this.#traceId } },
+          body: { span_ids: ids },
+          signal: this.#abort.signal,
+        }),
+      );
+      for (const detail of spanDetails(found.resourceSpans)) {
         const id = detail.span.spanId.toLowerCase();
         const list = this.#found.get(id);
         if (list) list.push(detail);

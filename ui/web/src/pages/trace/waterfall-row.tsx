@@ -6,6 +6,7 @@ import { ServiceChip } from '../../components/service.tsx';
 import { isFolded, setFolded } from '../../core/fold.ts';
 import { count, duration, percent } from '../../core/format.ts';
 import { splitName } from '../../core/span-name.ts';
+import { nanos } from '../../core/otlp.ts';
 import { barOf, criticalShape, selfPath, tickPositions } from '../../core/row-shapes.ts';
 import { severityOf } from '../../core/severity.ts';
 import { FLAG_ERROR, ODD_CYCLE, ODD_DUPLICATE, ODD_MISSING } from '../../core/trace-model.ts';
@@ -207,7 +208,7 @@ function useEventTimes(state: TraceState, row: number): number[] {
     if (model.eventCount[row] === 0) return NONE;
     const start = model.startUnixNano + BigInt(Math.round(model.start[row]));
     const detail = details.get(model.spanId[row], start);
-    return (detail?.span.events ?? []).map((e) => Number(BigInt(e.timeUnixNano) - model.startUnixNano)).sort((a, b) => a - b);
+    return (detail?.span.events ?? []).map((e) => Number(nanos(e.timeUnixNano) - model.startUnixNano)).sort((a, b) => a - b);
   }, [model, row, epoch]);
 }
 

@@ -180,7 +180,10 @@ impl Sealer {
         frozen: &Frozen,
         now: UnixNanos,
     ) -> Result<Vec<WrittenSplit>, SealError> {
-        let splits_dir = &self.shared.directories.splits;
+        let origin = Origin {
+            wal_sequence: frozen.last_sequence,
+            sealed: now,
+        };
         let mut written = Vec::new();
         for signal in Signal::ALL {
             let batches: Vec<Arc<HotBatch>> = frozen
@@ -192,21 +195,26 @@ impl Sealer {
             if batches.is_empty() {
                 continue;
             }
-            let origin = Origin {
-                wal_sequence: frozen.last_sequence,
-                sealed: now,
-            };
-            let split = writer::write_split(splits_dir, signal, &batches, origin)
-                .and_then(|mut split| split.rename(splits_dir).map(|()| split));
-            match split {
-                Ok(split) => written.push(split),
-                Err(error) => {
-                    self.remove(&written);
-                    return Err(error);
-                }
+            if let Err(error) = self.write_one(signal, &batches, origin, &mut written) {
+                self.remove(&written);
+                return Err(error);
             }
         }
         Ok(written)
+    }
+
+    fn write_one(
+        &self,
+        signal: Signal,
+        batches: &[Arc<HotBatch>],
+        origin: Origin,
+        written: &mut Vec<WrittenSplit>,
+    ) -> Result<(), SealError> {
+        let splits_dir = &self.shared.directories.splits;
+        let mut split = writer::write_split(splits_dir, signal, batches, origin)?;
+        let renamed = split.rename(splits_dir);
+        written.push(split);
+        renamed
     }
 
     /// Reads the splits back, then makes them known in one transaction with the low-water mark.

@@ -93,12 +93,10 @@ impl WrittenSplit {
         self.metadata.to_published(&self.id, self.signal)
     }
 
-    /// Gives the directory its final name; durable on return.
+    /// Gives the directory its final name; durable on return. After a failure it may have either.
     pub(crate) fn rename(&mut self, splits_dir: &Path) -> Result<(), SealError> {
-        let path = splits_dir.join(self.id.as_str());
-        files::rename(&self.dir, &path)?;
-        self.dir = path;
-        Ok(())
+        let temporary = std::mem::replace(&mut self.dir, splits_dir.join(self.id.as_str()));
+        Ok(files::rename(&temporary, &self.dir)?)
     }
 }
 

@@ -213,8 +213,12 @@ impl Peer {
         .await;
         drop(in_flight);
 
-        let answer =
-            answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+        let answer = match answered {
+            // Nobody but a deadline cancels here: the transport's and the server's say it this way.
+            Ok(Err(status)) if status.code() == Code::Cancelled => Err(out_of_time()),
+            Ok(answer) => answer,
+            Err(_) => Err(out_of_time()),
+        };
         self.record(&span, replica, answer.as_ref().err());
         answer.map(Response::into_inner)
     }
@@ -250,6 +254,10 @@ impl Peer {
             first
         }
     }
+}
+
+fn out_of_time() -> Status {
+    Status::deadline_exceeded("no answer in time")
 }
 
 fn client_span(method: &'static str, attempt: u32, replica: &Replica) -> Span {

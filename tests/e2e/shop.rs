@@ -60,6 +60,19 @@ async fn a_placed_order_is_one_trace_across_all_services_with_its_logs() {
     let (trace_id, trace) = whole_trace(&spandrel, &order, "send order.confirmed", &edges).await;
 
     assert_eq!(trace.edges(), edges);
+    let dependencies = spandrel.api.get_json("/jaeger/api/dependencies").await;
+    for (parent, child) in &edges {
+        let is_this = |it: &&Value| it["parent"] == *parent && it["child"] == *child;
+        let found = dependencies["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(is_this);
+        assert!(
+            found.is_some(),
+            "{parent} -> {child} is not among {dependencies}"
+        );
+    }
     let steps = [
         "saga reserve",
         "saga authorise",

@@ -177,3 +177,30 @@ async fn a_body_that_stalls_is_refused_with_a_retry() {
     assert_eq!(answer.header("retry-after"), "1");
     assert_eq!(receivers.counter(IN_FLIGHT_BYTES), 0);
 }
+
+#[tokio::test]
+async fn records_that_cannot_be_stored_are_refused_with_a_retry() {
+    let receivers = Receivers::start().await;
+    receivers.close_storage().await;
+
+    let http = Client::http1(receivers.http);
+    let refused = http
+        .post("/v1/traces", &[PROTOBUF], spans_protobuf(&["a"]))
+        .await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(
+        refused.rpc_status().message,
+        "the records could not be stored: storage is shutting down"
+    );
+    let grpc = Client::http2(receivers.grpc);
+    let (code, status) = grpc
+        .call(TRACES, &[], &spans_protobuf(&["b"]))
+        .await
+        .grpc_failure();
+    assert_eq!(
+        (code.as_str(), status.retry_seconds()),
+        (UNAVAILABLE, Some(1))
+    );
+    assert_eq!(receivers.counter(IN_FLIGHT_BYTES), 0);
+}

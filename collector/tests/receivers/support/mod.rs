@@ -94,6 +94,11 @@ impl Receivers {
         self.shutdown.cancel();
     }
 
+    /// Closes the storage under the running receivers.
+    pub(crate) async fn close_storage(&self) {
+        self.storage.shutdown().await;
+    }
+
     /// Waits until the receivers have ended.
     pub(crate) async fn ended(&mut self) {
         let ended = timeout(PATIENCE, self.running.join_next())

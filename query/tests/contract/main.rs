@@ -5,6 +5,7 @@ mod errors;
 mod jaeger;
 mod native;
 mod paging;
+mod schema;
 mod serving;
 mod shop;
 mod store;

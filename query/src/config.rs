@@ -60,7 +60,7 @@ pub struct QueryArgs {
         long,
         env = "SPANDREL_QUERY_TRACE_SPANS_MAX",
         value_name = "COUNT",
-        default_value = "1000000"
+        default_value = "250000"
     )]
     pub query_trace_spans_max: NonZeroUsize,
 

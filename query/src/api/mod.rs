@@ -167,8 +167,13 @@ async fn count_request(State(api): State<Api>, request: Request, next: Next) -> 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let in_flight = api.metrics.begin(route);
+    let in_flight = api.metrics.begin(route.clone());
     let response = next.run(request).await;
+    tracing::debug!(
+        route,
+        status = response.status().as_u16(),
+        "answered request"
+    );
     in_flight.end(response.status());
     response
 }

@@ -1,5 +1,9 @@
 //! What every endpoint answers, byte for byte, over a real storage.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod errors;
 mod jaeger;

@@ -123,113 +123,52 @@ impl Document {
     }
 }
 
+/// Route and request, one pair to a line.
+const QUESTIONS: &str = "
+    /api/v1/traces                         /api/v1/traces?limit=2
+    /api/v1/traces                         /api/v1/traces?order=slowest
+    /api/v1/traces                         /api/v1/traces?q=:
+    /api/v1/traces/{trace_id}              /api/v1/traces/ORDER
+    /api/v1/traces/{trace_id}              /api/v1/traces/ORPHAN
+    /api/v1/traces/{trace_id}              /api/v1/traces/ff
+    /api/v1/traces/{trace_id}              /api/v1/traces/ffffffffffffffffffffffffffffffff
+    /api/v1/traces/{trace_id}/skeleton     /api/v1/traces/BROWSE/skeleton
+    /api/v1/traces/{trace_id}/skeleton     /api/v1/traces/ORPHAN/skeleton
+    /api/v1/logs                           /api/v1/logs
+    /api/v1/logs                           /api/v1/logs?limit=1
+    /api/v1/services                       /api/v1/services
+    /api/v1/services/{service}/operations  /api/v1/services/cart/operations
+    /api/v1/status                         /api/v1/status
+    /api/v1/openapi.json                   /api/v1/openapi.json
+";
+
 #[tokio::test]
 async fn every_answer_is_what_the_document_describes() {
     let store = shop::store().await;
     let document = Document::of(&store).await;
-    let span_ids = r#"{"span_ids":["00000000000000b1"]}"#;
-    for (route, method, path, body) in [
-        (
-            "/api/v1/traces",
-            Method::GET,
-            "/api/v1/traces?limit=2".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/traces",
-            Method::GET,
-            "/api/v1/traces?order=slowest".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/traces",
-            Method::GET,
-            "/api/v1/traces?q=:".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}",
-            Method::GET,
-            format!("/api/v1/traces/{ORDER}"),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}",
-            Method::GET,
-            format!("/api/v1/traces/{ORPHAN}"),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}",
-            Method::GET,
-            "/api/v1/traces/ff".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}",
-            Method::GET,
-            format!("/api/v1/traces/{}", "f".repeat(32)),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}/skeleton",
-            Method::GET,
-            format!("/api/v1/traces/{BROWSE}/skeleton"),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}/skeleton",
-            Method::GET,
-            format!("/api/v1/traces/{ORPHAN}/skeleton"),
-            "",
-        ),
-        (
-            "/api/v1/traces/{trace_id}/spans",
-            Method::POST,
-            format!("/api/v1/traces/{ORDER}/spans"),
-            span_ids,
-        ),
-        (
-            "/api/v1/traces/{trace_id}/spans",
-            Method::POST,
-            format!("/api/v1/traces/{ORDER}/spans"),
-            "?",
-        ),
-        ("/api/v1/logs", Method::GET, "/api/v1/logs".to_owned(), ""),
-        (
-            "/api/v1/logs",
-            Method::GET,
-            "/api/v1/logs?limit=1".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/services",
-            Method::GET,
-            "/api/v1/services".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/services/{service}/operations",
-            Method::GET,
-            "/api/v1/services/cart/operations".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/status",
-            Method::GET,
-            "/api/v1/status".to_owned(),
-            "",
-        ),
-        (
-            "/api/v1/openapi.json",
-            Method::GET,
-            "/api/v1/openapi.json".to_owned(),
-            "",
-        ),
-    ] {
-        let answer = store.ask(method.clone(), &path, body).await;
-        let method = method.as_str().to_lowercase();
-        let schema = document.answer_schema(route, &method, answer.status);
-        document.check(schema, &answer.json(), &format!("{method} {path}"));
+    let names = [("ORDER", ORDER), ("ORPHAN", ORPHAN), ("BROWSE", BROWSE)];
+    for line in QUESTIONS.trim().lines() {
+        let (route, path) = line.trim().split_once(' ').unwrap();
+        let path = names
+            .iter()
+            .fold(path.trim().to_owned(), |path, (name, id)| {
+                path.replace(name, id)
+            });
+        let answer = store.get(&path).await;
+        document.check(
+            document.answer_schema(route, "get", answer.status),
+            &answer.json(),
+            &path,
+        );
+    }
+    let path = format!("/api/v1/traces/{ORDER}/spans");
+    for body in [r#"{"span_ids":["00000000000000b1"]}"#, "?"] {
+        let answer = store.ask(Method::POST, &path, body).await;
+        let route = "/api/v1/traces/{trace_id}/spans";
+        document.check(
+            document.answer_schema(route, "post", answer.status),
+            &answer.json(),
+            body,
+        );
     }
 }

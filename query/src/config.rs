@@ -8,6 +8,7 @@ use clap::Args;
 
 /// Flags of the query side. Every flag has a `SPANDREL_*` environment twin.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Query")]
 pub struct QueryArgs {
     /// Address of the UI and of every query API; port 0 lets the system choose
     #[arg(

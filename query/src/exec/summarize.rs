@@ -12,6 +12,9 @@ use super::readable;
 use crate::error::QueryError;
 use crate::limits::Budget;
 
+/// Traces whose spans are in memory at the same time.
+const TRACES_AT_A_TIME: usize = 50;
+
 /// One trace, in brief.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceSummary {
@@ -84,12 +87,14 @@ pub fn summarize(
     order: TraceOrder,
     budget: &mut Budget,
 ) -> Result<Vec<TraceSummary>, QueryError> {
-    let assembly = Assembly::read(snapshot, traces, &[], budget)?;
     let mut summaries = HashMap::with_capacity(traces.len());
-    for (trace_id, spans) in assembly.by_trace()? {
-        let matching = matching_spans(snapshot, &assembly, (trace_id, spans), filter, budget);
-        if let Some(summary) = summary(&assembly, (trace_id, spans), &matching, order)? {
-            summaries.insert(trace_id, summary);
+    for chunk in traces.chunks(TRACES_AT_A_TIME) {
+        let assembly = Assembly::read(snapshot, chunk, &[], budget)?;
+        for (trace_id, spans) in assembly.by_trace()? {
+            let matching = matching_spans(snapshot, &assembly, (trace_id, spans), filter, budget);
+            if let Some(summary) = summary(&assembly, (trace_id, spans), &matching, order)? {
+                summaries.insert(trace_id, summary);
+            }
         }
     }
     let found: Vec<_> = traces

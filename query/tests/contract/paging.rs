@@ -1,5 +1,7 @@
 //! Page after page over real storage, while records move from memory to disk.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::Signal;
@@ -15,11 +17,8 @@ async fn fill(store: &Store, requests: std::ops::Range<u64>) {
         let (mut spans, mut logs) = (String::new(), String::new());
         for number in (0..COUNT).filter(|number| number % 4 == request) {
             let separator = if spans.is_empty() { "" } else { "," };
-            let (trace, start) = (
-                number % 20 + 1,
-                1_700_000_000_000_000_000 + number / 7 * 1000,
-            );
-            let duration = number * 37 % 11;
+            let (after, duration) = times(number);
+            let (trace, start) = (trace_of(number), 1_700_000_000_000_000_000 + after);
             write!(
                 spans,
                 r#"{separator}{{"traceId":"{trace:032x}","spanId":"{:016x}","name":"work","startTimeUnixNano":"{start}","endTimeUnixNano":"{}"}}"#,
@@ -39,6 +38,33 @@ async fn fill(store: &Store, requests: std::ops::Range<u64>) {
         store.append(Signal::Traces, &spans).await;
         store.append(Signal::Logs, &logs).await;
     }
+}
+
+/// When span `number` starts, after the first one, and how long it takes.
+fn times(number: u64) -> (u64, u64) {
+    (number / 7 * 1000, number * 37 % 11)
+}
+
+/// The trace of span `number`.
+fn trace_of(number: u64) -> u64 {
+    number % 20 + 1
+}
+
+/// The definition of the order: by the best key over all spans of a trace, then by id.
+fn in_order(order: &str) -> Vec<String> {
+    let mut best: BTreeMap<u64, u64> = BTreeMap::new();
+    for number in 0..COUNT {
+        let (start, duration) = times(number);
+        let key = if order == "newest" { start } else { duration };
+        let known = best.entry(trace_of(number)).or_insert(key);
+        *known = key.max(*known);
+    }
+    let mut traces: Vec<(u64, u64)> = best.into_iter().collect();
+    traces.sort_by_key(|(trace, key)| (Reverse(*key), *trace));
+    traces
+        .into_iter()
+        .map(|(trace, _)| format!("{trace:032x}"))
+        .collect()
 }
 
 /// The next page and its cursor.
@@ -109,7 +135,11 @@ async fn trace_pages_neither_lose_nor_repeat_a_trace_while_the_store_is_sealed()
             found.extend(more);
             cursor = next;
         }
-        assert_eq!(found.len(), 20, "{order}");
         assert_eq!(found, rest, "{order}");
+        let ids: Vec<&str> = found
+            .iter()
+            .map(|trace| trace["trace_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, in_order(order), "{order}");
     }
 }

@@ -41,8 +41,7 @@ impl Shop {
         let data = tempfile::tempdir().unwrap();
         let (mut services, stop) = (JoinSet::new(), CancellationToken::new());
         let mut addresses: Vec<(Service, SocketAddr)> = Vec::new();
-        let twice = [Service::ALL.as_slice(), &[Service::Catalog]].concat();
-        let mut order = twice;
+        let mut order = [Service::ALL.as_slice(), &[Service::Catalog]].concat();
         // The second catalog before those who call it.
         order.sort_by_key(|service| *service != Service::Bus && *service != Service::Catalog);
         for service in order {

@@ -57,12 +57,25 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Home,
-    List { category: &'static str },
-    Search { words: &'static str },
-    Look { product: usize },
-    Add { product: usize, quantity: u32 },
+    List {
+        category: &'static str,
+    },
+    Search {
+        words: &'static str,
+    },
+    Look {
+        product: usize,
+    },
+    /// Follows an old link to a product that is no longer sold.
+    DeadLink,
+    Add {
+        product: usize,
+        quantity: u32,
+    },
     Cart,
-    Order { card_token: &'static str },
+    Order {
+        card_token: &'static str,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +125,9 @@ fn actions(kind: Kind, rng: &mut ChaCha8Rng, products: usize) -> Vec<Action> {
                 actions.push(Action::Look {
                     product: popular(rng, products),
                 });
+            }
+            if rng.random_ratio(1, 10) {
+                actions.push(Action::DeadLink);
             }
         }
         Kind::Search => {

@@ -18,7 +18,7 @@ pub struct Progress {
     pub journeys: u64,
     /// Answered and failed requests.
     pub requests: u64,
-    /// Requests without an answer or with a status from 400.
+    /// Requests without an answer or with a status from 400, other than the 404 of a dead link.
     pub errors: u64,
     /// What became of the orders so far.
     pub orders: OrderCounts,
@@ -111,7 +111,7 @@ pub struct Summary {
     pub journeys: u64,
     /// Journeys that could not begin because too many were under way.
     pub turned_away: u64,
-    /// Requests without an answer or with a status from 400.
+    /// Requests without an answer or with a status from 400, other than the 404 of a dead link.
     pub errors: u64,
     /// All requests together, named `all`.
     pub all: RouteSummary,

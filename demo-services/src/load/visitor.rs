@@ -55,6 +55,8 @@ struct Ask {
     route: &'static str,
     path: String,
     body: Option<Value>,
+    /// Whether 404 is the right answer, and not an error of the shop.
+    expects_not_found: bool,
 }
 
 impl Ask {
@@ -66,6 +68,7 @@ impl Ask {
             route,
             path: path.into(),
             body: None,
+            expects_not_found: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Ask {
             route,
             path: template.to_owned(),
             body: Some(body),
+            expects_not_found: false,
         }
     }
 }
@@ -215,7 +219,8 @@ impl Visitor {
             }
         };
         span.end();
-        let is_error = status.is_none_or(|status| status.as_u16() >= 400);
+        let is_expected = ask.expects_not_found && status == Some(StatusCode::NOT_FOUND);
+        let is_error = !is_expected && status.is_none_or(|status| status.as_u16() >= 400);
         self.record.request(&Sample {
             route: ask.route,
             latency,
@@ -318,6 +323,10 @@ fn ask(action: &Action, journey: &Journey, products: &[String]) -> Ask {
             "GET /api/products/{sku}",
             format!("/api/products/{}", sku(product)),
         ),
+        Action::DeadLink => Ask {
+            expects_not_found: true,
+            ..Ask::get("GET /api/products/{sku}", "/api/products/SKU-0000")
+        },
         Action::Add { product, quantity } => Ask::post(
             "POST /api/cart/items",
             json!({ "sku": sku(product), "quantity": quantity }),

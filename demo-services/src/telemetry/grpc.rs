@@ -77,7 +77,7 @@ where
         if UNTRACED.contains(&method.as_str()) {
             return Box::pin(ready.call(request));
         }
-        let span = start(&method, request.headers());
+        let span = start(&method, &request);
         let timeout = timeout_of(request.headers());
         Box::pin(async move {
             let answered = ready.call(request).instrument(span.clone());
@@ -96,11 +96,17 @@ pub(crate) async fn within<F: Future>(timeout: Option<Duration>, work: F) -> F::
     }
 }
 
-fn start(method: &str, headers: &HeaderMap) -> Span {
-    let parent = propagation::context_from(&propagation::HttpHeaders(headers));
+fn start<B>(method: &str, request: &Request<B>) -> Span {
+    let parent = propagation::context_from(&propagation::HttpHeaders(request.headers()));
     let span = continued_span("server", method, parent);
     span.set_attribute("rpc.system.name", "grpc");
     span.set_attribute("rpc.method", method.to_owned());
+    if let Some(host) = request.uri().host() {
+        span.set_attribute("server.address", host.to_owned());
+    }
+    if let Some(port) = request.uri().port_u16() {
+        span.set_attribute("server.port", i64::from(port));
+    }
     span
 }
 

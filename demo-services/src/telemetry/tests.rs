@@ -106,7 +106,7 @@ async fn request_over_grpc(
 
 #[tokio::test]
 async fn a_grpc_request_is_a_server_span_named_after_its_method() {
-    let spans = request_over_grpc("/shop.Catalog/Get", "14").await;
+    let spans = request_over_grpc("http://catalog:8080/shop.Catalog/Get", "14").await;
 
     let span = &spans[0];
     assert_eq!(
@@ -116,6 +116,8 @@ async fn a_grpc_request_is_a_server_span_named_after_its_method() {
     assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
     assert_eq!(attribute(span, "rpc.system.name"), "grpc");
     assert_eq!(attribute(span, "rpc.method"), "shop.Catalog/Get");
+    assert_eq!(attribute(span, "server.address"), "catalog");
+    assert_eq!(attribute(span, "server.port"), "8080");
     assert_eq!(attribute(span, "rpc.status_code"), "UNAVAILABLE");
     assert_eq!(attribute(span, "error.type"), "UNAVAILABLE");
     assert!(matches!(span.status, Status::Error { .. }));

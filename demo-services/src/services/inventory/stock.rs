@@ -2,7 +2,7 @@
 //! inbox row and its reply, and answers the same when it comes again.
 
 use rusqlite::{Transaction, params};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     database::{DatabaseError, Statements},
@@ -60,7 +60,7 @@ pub(super) fn reserve(
         Some(_) => "reservation was released".to_owned(),
         None => match shortage(tx, command)? {
             Some(sku) => {
-                info!(
+                warn!(
                     shop.order.id = order_id,
                     shop.product.sku = sku,
                     "Not enough of {sku} in stock for order {order_id}"

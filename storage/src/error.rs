@@ -21,6 +21,12 @@ pub enum OpenError {
         /// The directory.
         data_dir: PathBuf,
     },
+    /// There are splits and no catalog. Starting with an empty one would delete them.
+    #[error("catalog {} is missing, and there are splits that it should list", path.display())]
+    CatalogMissing {
+        /// Where the catalog should be.
+        path: PathBuf,
+    },
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),

@@ -31,6 +31,8 @@ mod golden_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod seal_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,11 @@ use crate::{Directories, Inner, Running, Shared, Storage};
 pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Storage, OpenError> {
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
-    let mut catalog = Catalog::open(&config.data_dir.join("catalog.sqlite"))?;
+    let catalog_path = config.data_dir.join("catalog.sqlite");
+    if !catalog_path.exists() && writer::is_any_split_in(&directories.splits)? {
+        return Err(OpenError::CatalogMissing { path: catalog_path });
+    }
+    let mut catalog = Catalog::open(&catalog_path)?;
     let low_water = catalog.low_water()?;
     let shared = Arc::new(Shared {
         budget: MemoryBudget::new(config.hot_bytes_max),

@@ -119,6 +119,18 @@ pub(crate) fn remove_unpublished(
     files::sync_dir(splits_dir)
 }
 
+/// Whether there is a split below `splits_dir`, published or not.
+pub(crate) fn is_any_split_in(splits_dir: &Path) -> Result<bool, files::FileError> {
+    let is_split = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy())
+            .unwrap_or_default();
+        name.parse::<SplitId>().is_ok()
+    };
+    Ok(files::list_dir(splits_dir)?.iter().any(is_split))
+}
+
 /// Removes what a failed seal left half written.
 pub(crate) fn remove_temporary(splits_dir: &Path) -> Result<(), files::FileError> {
     for path in files::list_dir(splits_dir)? {

@@ -11,7 +11,8 @@ pub struct StorageArgs {
     /// Directory that holds everything; created when missing, used by one server at a time.
     #[arg(long, env = "SPANDREL_DATA_DIR", default_value = "./spandrel-data")]
     pub data_dir: PathBuf,
-    /// Age after which records are deleted, split by split (e.g. 36h, 7d).
+    /// Age after which records are deleted, split by split, counted from when the split was written
+    /// (e.g. 36h, 7d).
     #[arg(long, env = "SPANDREL_RETENTION_AGE", default_value = "7d", value_parser = humantime::parse_duration)]
     pub retention_age: Duration,
     /// Memory held by records not yet in a split at which a split is written.

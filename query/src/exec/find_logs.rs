@@ -73,37 +73,32 @@ pub fn find_logs(
     budget: &mut Budget,
 ) -> Result<LogPage, QueryError> {
     let sources: Vec<&Source> = snapshot.sources(Signal::Logs).iter().collect();
-    let (places, has_more) = find_in(&sources, search, budget)?;
-    let mut records: Vec<Option<LogRecord>> = places.iter().map(|_| None).collect();
+    let (mut page, has_more) = find_in(&sources, search, budget)?;
     for (index, source) in sources.iter().enumerate() {
-        let mut wanted: Vec<(u32, usize)> = places
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, found))| found.source == index)
-            .map(|(position, (_, found))| (found.row, position))
-            .collect();
-        wanted.sort_unstable();
-        let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
-        if rows.is_empty() {
+        let is_missing = |placed: &&mut Placed<LogRecord>| {
+            placed.found.source == index && placed.record.is_none()
+        };
+        let mut missing: Vec<_> = page.iter_mut().filter(is_missing).collect();
+        if missing.is_empty() {
             continue;
         }
-        let Some(batch) = readable(source.read(&rows, Columns::All), source, budget) else {
-            continue;
-        };
-        let reader = LogReader::new(&batch)?;
-        for (row, (_, position)) in wanted.into_iter().enumerate() {
-            records[position] = Some(reader.log_record(row)?);
+        missing.sort_unstable_by_key(|placed| placed.found.row);
+        let rows: Vec<u32> = missing.iter().map(|placed| placed.found.row).collect();
+        let read = source.read(&rows, budget)?;
+        for (placed, (_, record)) in missing.into_iter().zip(read) {
+            placed.record = Some(record);
         }
     }
-    let with_place = places.into_iter().zip(records);
-    let records = with_place
-        .filter_map(|((place, _), record)| Some((place, record?)))
-        .collect();
-    Ok(LogPage { records, has_more })
+    let with_record = |placed: Placed<LogRecord>| Some((placed.place, placed.record?));
+    Ok(LogPage {
+        records: page.into_iter().filter_map(with_record).collect(),
+        has_more,
+    })
 }
 
 /// What the search needs of a source; the tests have one of their own.
 trait LogSource {
+    type Record;
     fn time_range(&self) -> TimeRange;
     fn find(
         &self,
@@ -111,11 +106,17 @@ trait LogSource {
         budget: &mut Budget,
         visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
     );
-    /// Hashes of the rows, which ascend. Empty when they could not be read.
-    fn hashes(&self, rows: &[u32], budget: &mut Budget) -> Result<Vec<ContentHash>, QueryError>;
+    /// The rows, which ascend, with the hashes of their contents. Empty when they could not be read.
+    fn read(
+        &self,
+        rows: &[u32],
+        budget: &mut Budget,
+    ) -> Result<Vec<(ContentHash, Self::Record)>, QueryError>;
 }
 
 impl LogSource for &Source {
+    type Record = LogRecord;
+
     fn time_range(&self) -> TimeRange {
         Source::time_range(self)
     }
@@ -131,13 +132,20 @@ impl LogSource for &Source {
         readable(found, self, budget);
     }
 
-    fn hashes(&self, rows: &[u32], budget: &mut Budget) -> Result<Vec<ContentHash>, QueryError> {
-        let Some(batch) = readable(self.read(rows, Columns::All), self, budget) else {
+    fn read(
+        &self,
+        rows: &[u32],
+        budget: &mut Budget,
+    ) -> Result<Vec<(ContentHash, LogRecord)>, QueryError> {
+        let Some(batch) = readable(Source::read(self, rows, Columns::All), self, budget) else {
             return Ok(Vec::new());
         };
         let reader = LogReader::new(&batch)?;
-        let hash = |row| Ok(ContentHash::of_log_record(&reader.log_record(row)?));
-        (0..reader.row_count()).map(hash).collect()
+        let read = |row| {
+            let record = reader.log_record(row)?;
+            Ok((ContentHash::of_log_record(&record), record))
+        };
+        (0..reader.row_count()).map(read).collect()
     }
 }
 
@@ -147,6 +155,18 @@ struct Found {
     time_rank: u64,
     source: usize,
     row: u32,
+}
+
+/// Candidates in order, and whether there are more after them.
+type PlacedPage<R> = (Vec<Placed<R>>, bool);
+
+/// A candidate that knows its place.
+#[derive(Debug)]
+struct Placed<R> {
+    place: LogPlace,
+    found: Found,
+    /// What it says, when that was worth keeping after it was hashed.
+    record: Option<R>,
 }
 
 impl LogOrder {
@@ -179,12 +199,12 @@ impl LogOrder {
     }
 }
 
-/// The page as places, each with where its record is; and whether there is more.
+/// The page.
 fn find_in<S: LogSource>(
     sources: &[S],
     search: &LogSearch,
     budget: &mut Budget,
-) -> Result<(Vec<(LogPlace, Found)>, bool), QueryError> {
+) -> Result<PlacedPage<S::Record>, QueryError> {
     let mut filter = search.filter.clone();
     if let Some(after) = search.after {
         match search.order.from(filter.time, after.time) {
@@ -210,16 +230,10 @@ fn find_in<S: LogSource>(
         });
     }
     let candidates = first.finish();
-    let places = places(sources, candidates, search, budget)?;
-    let after = |place: &LogPlace| {
-        search
-            .after
-            .is_none_or(|after| rank(place, search.order) > rank(&after, search.order))
-    };
-    let mut page: Vec<(LogPlace, Found)> = places
-        .into_iter()
-        .filter(|(place, _)| after(place))
-        .collect();
+    let mut page = places(sources, candidates, search, budget)?;
+    if let Some(after) = search.after {
+        page.retain(|placed| rank(&placed.place, search.order) > rank(&after, search.order));
+    }
     let has_more = page.len() > search.limit;
     page.truncate(search.limit);
     Ok((page, has_more))
@@ -233,38 +247,43 @@ fn rank(place: &LogPlace, order: LogOrder) -> (u64, ContentHash, u32) {
 /// Gives each candidate its place and brings them in order.
 fn places<S: LogSource>(
     sources: &[S],
-    candidates: Vec<Found>,
+    mut candidates: Vec<Found>,
     search: &LogSearch,
     budget: &mut Budget,
-) -> Result<Vec<(LogPlace, Found)>, QueryError> {
-    let mut hashed: Vec<(u64, ContentHash, Found)> = Vec::with_capacity(candidates.len());
-    let mut by_source = candidates;
-    by_source.sort_unstable_by_key(|found| (found.source, found.row));
-    for of_source in by_source.chunk_by(|a, b| a.source == b.source) {
+) -> Result<Vec<Placed<S::Record>>, QueryError> {
+    let is_kept = candidates.len() <= search.limit.saturating_add(WHOLE_ROWS_AT_A_TIME);
+    let mut placed = Vec::with_capacity(candidates.len());
+    candidates.sort_unstable_by_key(|found| (found.source, found.row));
+    for of_source in candidates.chunk_by(|a, b| a.source == b.source) {
         for chunk in of_source.chunks(WHOLE_ROWS_AT_A_TIME) {
             let Some(source) = chunk.first().and_then(|found| sources.get(found.source)) else {
                 continue;
             };
             let rows: Vec<u32> = chunk.iter().map(|found| found.row).collect();
-            let hashes = source.hashes(&rows, budget)?;
-            let with_hash = chunk.iter().zip(hashes);
-            hashed.extend(with_hash.map(|(found, hash)| (found.time_rank, hash, *found)));
+            for (found, (hash, record)) in chunk.iter().zip(source.read(&rows, budget)?) {
+                let time = UnixNanos(search.order.rank(found.time_rank));
+                let place = LogPlace {
+                    time,
+                    hash,
+                    copy: 0,
+                };
+                placed.push(Placed {
+                    place,
+                    found: *found,
+                    record: is_kept.then_some(record),
+                });
+            }
         }
     }
-    hashed.sort_unstable();
-    let mut copy = 0;
-    let mut last = None;
-    let place = |(time_rank, hash, found): (u64, ContentHash, Found)| {
-        copy = if last == Some((time_rank, hash)) {
-            copy + 1
-        } else {
-            0
-        };
-        last = Some((time_rank, hash));
-        let time = UnixNanos(search.order.rank(time_rank));
-        (LogPlace { time, hash, copy }, found)
-    };
-    Ok(hashed.into_iter().map(place).collect())
+    placed.sort_unstable_by_key(|placed| (rank(&placed.place, search.order), placed.found));
+    let mut last: Option<LogPlace> = None;
+    for placed in &mut placed {
+        let is_copy =
+            |last: &LogPlace| last.time == placed.place.time && last.hash == placed.place.hash;
+        placed.place.copy = last.filter(is_copy).map_or(0, |last| last.copy + 1);
+        last = Some(placed.place);
+    }
+    Ok(placed)
 }
 
 /// The first records by time, with everything that shares the moment of the last of them, and with

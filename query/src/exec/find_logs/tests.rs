@@ -15,6 +15,8 @@ struct Fake {
 }
 
 impl LogSource for Fake {
+    type Record = ();
+
     fn time_range(&self) -> TimeRange {
         let times = || self.rows.iter().map(|(time, _)| UnixNanos(*time));
         TimeRange::enclosing(times().min().unwrap(), times().max().unwrap())
@@ -39,15 +41,13 @@ impl LogSource for Fake {
         }
     }
 
-    fn hashes(&self, rows: &[u32], _: &mut Budget) -> Result<Vec<ContentHash>, QueryError> {
+    fn read(&self, rows: &[u32], _: &mut Budget) -> Result<Vec<(ContentHash, ())>, QueryError> {
         assert!(
             rows.is_sorted(),
             "storage takes rows in ascending order only"
         );
-        Ok(rows
-            .iter()
-            .map(|row| ContentHash(self.rows[*row as usize].1.into()))
-            .collect())
+        let hash = |row: &u32| ContentHash(self.rows[*row as usize].1.into());
+        Ok(rows.iter().map(|row| (hash(row), ())).collect())
     }
 }
 
@@ -100,12 +100,12 @@ proptest! {
             let sources = deal(&shuffled, owners);
             let mut budget = Budget::new(&generous_limits(), CancellationToken::new());
             let (page, has_more) = find_in(&sources, &search, &mut budget).unwrap();
-            found.extend(page.iter().map(|(place, _)| content(place)));
+            found.extend(page.iter().map(|placed| content(&placed.place)));
             if !has_more {
                 break;
             }
             prop_assert_eq!(page.len(), limit);
-            search.after = page.last().map(|(place, _)| *place);
+            search.after = page.last().map(|placed| placed.place);
         }
         prop_assert_eq!(found, naive(&rows, &search));
     }
@@ -128,8 +128,8 @@ fn many_records_of_one_moment_are_paged_through() {
     loop {
         let mut budget = Budget::new(&generous_limits(), CancellationToken::new());
         let (page, has_more) = find_in(&sources, &search, &mut budget).unwrap();
-        found.extend(page.iter().map(|(place, _)| content(place)));
-        search.after = page.last().map(|(place, _)| *place);
+        found.extend(page.iter().map(|placed| content(&placed.place)));
+        search.after = page.last().map(|placed| placed.place);
         if !has_more {
             break;
         }

@@ -115,6 +115,41 @@ test('a detached tail does not hide the part of its parent that the path needs',
   });
 });
 
+test('a step that was started by a message of the step before it continues the path there', () => {
+  // The reply to the first step starts the second one shortly before its own processing ends.
+  expect(
+    segments([
+      ['place', -1, 0, 10],
+      ['first', 0, 5, 6],
+      ['command', 1, 7, 9],
+      ['process', 2, 12, 60],
+      ['reply', 3, 55, 62],
+      ['handle', 4, 64, 70],
+      ['second', 0, 69, 71],
+      ['command 2', 6, 72, 80],
+    ]),
+  ).toEqual({
+    place: [[0, 5]],
+    first: [[5, 6]],
+    command: [[7, 9]],
+    process: [[12, 55]],
+    reply: [[55, 62]],
+    second: [[69, 71]],
+    'command 2': [[72, 80]],
+  });
+});
+
+test('what ended inside a span that is still running is not a cause', () => {
+  expect(
+    segments([
+      ['root', -1, 0, 100],
+      ['a', 0, 0, 60],
+      ['inside a', 1, 10, 40],
+      ['b', 0, 50, 100],
+    ]),
+  ).toEqual({ root: [[0, 50]], b: [[50, 100]] });
+});
+
 test('time between two roots is waiting', () => {
   const model = trace([
     ['first', -1, 0, 40],

@@ -14,20 +14,27 @@ export interface CriticalPath {
 }
 
 interface Frame {
-  row: number;
-  low: number;
+  readonly row: number;
+  readonly low: number;
+  /** The moment that is being explained; it moves back. */
   at: number;
-  /** Children as (effective end, row), latest first. */
-  candidates: { end: number; row: number }[];
+  /** Children by the end of their subtrees, latest first; those from `next` on were not looked at yet. */
+  readonly children: Int32Array;
   next: number;
+  /** Children whose subtree ends after `at`: what they finished before may still count. */
+  straddling: number[];
 }
 
+/** Steps into unfinished subtrees, per row of the trace, before only whole subtrees are considered. */
+const STEPS_PER_ROW = 20;
+
 export function criticalPath(model: TraceModel): CriticalPath {
-  const reach = subtreeEnds(model);
+  const walk = new Walk(model);
   const rows: number[] = [];
   const from: number[] = [];
   const to: number[] = [];
   const own = (row: number, low: number, high: number) => {
+    if (row < 0) return;
     const a = Math.max(low, model.start[row]);
     const b = Math.min(high, model.end[row]);
     if (b <= a) return;
@@ -36,61 +43,87 @@ export function criticalPath(model: TraceModel): CriticalPath {
     to.push(b);
   };
 
-  const roots = { row: -1, low: 0, at: model.durationNano, candidates: childrenOf(model, reach, -1), next: 0 };
-  const stack: Frame[] = [roots];
+  const stack = [walk.frame(-1, 0, model.durationNano)];
   while (stack.length > 0) {
     const frame = stack[stack.length - 1];
-    const child = nextChild(model, frame);
-    if (child === null) {
-      if (frame.row >= 0) own(frame.row, frame.low, frame.at);
+    const cause = walk.cause(frame);
+    if (cause === null) {
+      own(frame.row, frame.low, frame.at);
       stack.pop();
       continue;
     }
-    if (frame.row >= 0) own(frame.row, Math.max(child.end, frame.low), frame.at);
-    const low = Math.max(frame.low, model.start[child.row]);
+    own(frame.row, Math.max(cause.end, frame.low), frame.at);
+    const low = Math.max(frame.low, model.start[cause.row]);
     frame.at = low;
-    stack.push({
-      row: child.row,
-      low,
-      at: child.end,
-      candidates: childrenOf(model, reach, child.row),
-      next: 0,
-    });
+    stack.push(walk.frame(cause.row, low, cause.end));
   }
   return gather(model, rows, from, to);
 }
 
-/** The latest end in each subtree. */
-function subtreeEnds(model: TraceModel): Float64Array {
-  const reach = model.end.slice();
-  for (let row = model.rowCount - 1; row >= 0; row--) {
-    const p = model.parent[row];
-    if (p >= 0 && reach[row] > reach[p]) reach[p] = reach[row];
-  }
-  return reach;
-}
+class Walk {
+  readonly #model: TraceModel;
+  /** The latest end in each subtree. */
+  readonly #reach: Float64Array;
+  #steps: number;
 
-function childrenOf(model: TraceModel, reach: Float64Array, row: number): { end: number; row: number }[] {
-  const list: { end: number; row: number }[] = [];
-  const first = row < 0 ? 0 : row + 1;
-  const last = row < 0 ? model.rowCount : row + model.subtree[row];
-  for (let child = first; child < last; child += model.subtree[child]) {
-    list.push({ end: reach[child], row: child });
-    // Its own end counts too: the parent may have gone on while a detached tail was still running.
-    if (model.end[child] < reach[child] && model.end[child] > model.start[child]) {
-      list.push({ end: model.end[child], row: child });
+  constructor(model: TraceModel) {
+    this.#model = model;
+    this.#steps = model.rowCount * STEPS_PER_ROW;
+    this.#reach = model.end.slice();
+    for (let row = model.rowCount - 1; row >= 0; row--) {
+      const p = model.parent[row];
+      if (p >= 0 && this.#reach[row] > this.#reach[p]) this.#reach[p] = this.#reach[row];
     }
   }
-  return list.sort((a, b) => b.end - a.end || a.row - b.row);
-}
 
-function nextChild(model: TraceModel, frame: Frame): { end: number; row: number } | null {
-  while (frame.next < frame.candidates.length) {
-    const candidate = frame.candidates[frame.next++];
-    const low = Math.max(model.start[candidate.row], frame.low);
-    if (candidate.end <= frame.at && candidate.end > low) return candidate;
+  frame(row: number, low: number, at: number): Frame {
+    const { subtree, rowCount, childCount } = this.#model;
+    const first = row < 0 ? 0 : row + 1;
+    const last = row < 0 ? rowCount : row + subtree[row];
+    const list: number[] = [];
+    if (row < 0 || childCount[row] > 0) for (let k = first; k < last; k += subtree[k]) list.push(k);
+    const children = Int32Array.from(list).sort((a, b) => this.#reach[b] - this.#reach[a] || a - b);
+    return { row, low, at, children, next: 0, straddling: [] };
   }
-  return null;
+
+  /** The child that finished last before the moment that the frame explains. */
+  cause(frame: Frame): { row: number; end: number } | null {
+    const { start } = this.#model;
+    let best: { row: number; end: number } | null = null;
+    while (best === null && frame.next < frame.children.length) {
+      const row = frame.children[frame.next];
+      const end = this.#reach[row];
+      if (end > frame.at) frame.straddling.push(row);
+      else if (end > Math.max(start[row], frame.low)) best = { row, end };
+      if (best === null) frame.next++;
+    }
+    frame.straddling = frame.straddling.filter((row) => start[row] < frame.at);
+    for (const row of frame.straddling) {
+      const end = this.#finished(row, frame.at);
+      if (end > Math.max(start[row], frame.low) && end > (best?.end ?? 0)) best = { row, end };
+    }
+    if (best !== null && best.row === frame.children[frame.next]) frame.next++;
+    return best;
+  }
+
+  /**
+   * The latest end before a moment inside a subtree that goes on after it; 0 when there is none. It looks only below
+   * spans that have ended themselves: what happens inside a running span is nobody else's cause before it ends.
+   */
+  #finished(top: number, at: number): number {
+    const { end, subtree } = this.#model;
+    let latest = 0;
+    const stack = [top];
+    while (stack.length > 0) {
+      const row = stack.pop() as number;
+      if (this.#reach[row] <= at) latest = Math.max(latest, this.#reach[row]);
+      else if (end[row] <= at) {
+        latest = Math.max(latest, end[row]);
+        for (let k = row + 1; k < row + subtree[row] && this.#steps > 0; k += subtree[k], this.#steps--) stack.push(k);
+      }
+    }
+    return latest;
+  }
 }
 
 function gather(model: TraceModel, rows: number[], from: number[], to: number[]): CriticalPath {

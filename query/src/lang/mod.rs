@@ -1,7 +1,7 @@
 //! The query language: `service:checkout status:error duration>500ms "payment declined"`.
 //!
-//! Text becomes tokens ([`lexer`]), tokens become terms ([`parser`], [`ast`]), and terms become the
-//! predicates that storage answers ([`validate`]). Every error says where in the text it is.
+//! Text becomes tokens (`lexer`), tokens become terms (`parser`, `ast`), and terms become the
+//! predicates that storage answers (`validate`). Every error says where in the text it is.
 
 pub mod ast;
 mod lexer;

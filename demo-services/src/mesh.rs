@@ -2,6 +2,7 @@
 //! own CLIENT span, and no call waits longer than the caller's caller does.
 
 use std::{
+    error::Error,
     future::Future,
     sync::{
         Arc,
@@ -216,6 +217,9 @@ impl Peer {
         let answer = match answered {
             // Nobody but a deadline cancels here: the transport's and the server's say it this way.
             Ok(Err(status)) if status.code() == Code::Cancelled => Err(out_of_time()),
+            Ok(Err(status)) if is_broken_connection(&status) => {
+                Err(Status::unavailable("the connection broke"))
+            }
             Ok(answer) => answer,
             Err(_) => Err(out_of_time()),
         };
@@ -254,6 +258,14 @@ impl Peer {
             first
         }
     }
+}
+
+/// Whether the call died with its connection: the transport calls that unknown, but it is the same
+/// for the caller as a connection that could not be made.
+fn is_broken_connection(status: &Status) -> bool {
+    status
+        .source()
+        .is_some_and(|source| source.is::<tonic::transport::Error>())
 }
 
 fn out_of_time() -> Status {
@@ -297,7 +309,7 @@ mod tests {
             testing::{attribute, context_of, telemetry},
         },
     };
-    use tokio::{net::TcpListener, task::JoinSet};
+    use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinSet};
     use tonic::{
         service::Routes,
         transport::{Server, server::TcpIncoming},
@@ -406,6 +418,33 @@ mod tests {
 
         assert_eq!(refused.code(), Code::DeadlineExceeded);
         assert!(started.elapsed() < CALL_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_an_unavailable_replica() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let peer = Peer::new("catalog", &[url]).unwrap();
+        let mut server = JoinSet::new();
+        // Takes the first bytes of each connection and hangs up.
+        server.spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = [0; 1_024];
+                while stream
+                    .read(&mut bytes)
+                    .await
+                    .is_ok_and(|count| count == bytes.len())
+                {}
+            }
+        });
+
+        let call = peer.call_once(
+            "shop.Health/Check",
+            HealthRequest {},
+            |channel, request| async { HealthClient::new(channel).check(request).await },
+        );
+
+        assert_eq!(call.await.unwrap_err().code(), Code::Unavailable);
     }
 
     struct Answers;

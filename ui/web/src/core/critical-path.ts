@@ -62,37 +62,30 @@ export function criticalPath(model: TraceModel): CriticalPath {
 
 class Walk {
   readonly #model: TraceModel;
-  /** The latest end in each subtree. */
-  readonly #reach: Float64Array;
   #steps: number;
 
   constructor(model: TraceModel) {
     this.#model = model;
     this.#steps = model.rowCount * STEPS_PER_ROW;
-    this.#reach = model.end.slice();
-    for (let row = model.rowCount - 1; row >= 0; row--) {
-      const p = model.parent[row];
-      if (p >= 0 && this.#reach[row] > this.#reach[p]) this.#reach[p] = this.#reach[row];
-    }
   }
 
   frame(row: number, low: number, at: number): Frame {
-    const { subtree, rowCount, childCount } = this.#model;
+    const { subtree, rowCount, childCount, reach } = this.#model;
     const first = row < 0 ? 0 : row + 1;
     const last = row < 0 ? rowCount : row + subtree[row];
     const list: number[] = [];
     if (row < 0 || childCount[row] > 0) for (let k = first; k < last; k += subtree[k]) list.push(k);
-    const children = Int32Array.from(list).sort((a, b) => this.#reach[b] - this.#reach[a] || a - b);
+    const children = Int32Array.from(list).sort((a, b) => reach[b] - reach[a] || a - b);
     return { row, low, at, children, next: 0, straddling: [] };
   }
 
   /** The child that finished last before the moment that the frame explains. */
   cause(frame: Frame): { row: number; end: number } | null {
-    const { start } = this.#model;
+    const { start, reach } = this.#model;
     let best: { row: number; end: number } | null = null;
     while (best === null && frame.next < frame.children.length) {
       const row = frame.children[frame.next];
-      const end = this.#reach[row];
+      const end = reach[row];
       if (end > frame.at) frame.straddling.push(row);
       else if (end > Math.max(start[row], frame.low)) best = { row, end };
       if (best === null) frame.next++;
@@ -111,12 +104,12 @@ class Walk {
    * spans that have ended themselves: what happens inside a running span is nobody else's cause before it ends.
    */
   #finished(top: number, at: number): number {
-    const { end, subtree } = this.#model;
+    const { end, subtree, reach } = this.#model;
     let latest = 0;
     const stack = [top];
     while (stack.length > 0) {
       const row = stack.pop() as number;
-      if (this.#reach[row] <= at) latest = Math.max(latest, this.#reach[row]);
+      if (reach[row] <= at) latest = Math.max(latest, reach[row]);
       else if (end[row] <= at) {
         latest = Math.max(latest, end[row]);
         for (let k = row + 1; k < row + subtree[row] && this.#steps > 0; k += subtree[k], this.#steps--) stack.push(k);

@@ -134,6 +134,18 @@ test('a span id that comes twice keeps both spans apart', () => {
   expect(model.rowByKey.get('a~2')).toBe(1);
 });
 
+test('a subtree reaches as far as its latest span', () => {
+  const model = buildTrace(
+    skeleton([
+      { id: 'request', start: 0, duration: 10 },
+      { id: 'send', parent: 0, start: 5, duration: 2 },
+      { id: 'process', parent: 1, start: 40, duration: 20 },
+    ]),
+  );
+  expect([...model.reach]).toEqual([60, 60, 60]);
+  expect([...model.end]).toEqual([10, 7, 60]);
+});
+
 test('parents out of range are roots', () => {
   const model = buildTrace(
     skeleton([

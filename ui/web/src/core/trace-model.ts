@@ -32,6 +32,8 @@ export interface TraceModel {
   readonly spanId: readonly string[];
   readonly start: Float64Array;
   readonly end: Float64Array;
+  /** The latest end in the subtree: children may outlive their parents. */
+  readonly reach: Float64Array;
   readonly parent: Int32Array;
   readonly depth: Int32Array;
   /** Number of rows in the subtree, the row itself included. */
@@ -92,7 +94,7 @@ export function buildTrace(skeleton: Skeleton): TraceModel {
     maxDepth = Math.max(maxDepth, model.depth[row]);
     model.odd[row] = odd[input];
     model.start[row] = times.start[input];
-    model.end[row] = times.end[input];
+    model.end[row] = model.reach[row] = times.end[input];
     key[row] = keys[input];
     rowByKey.set(keys[input], row);
     if (input >= n) {
@@ -139,6 +141,7 @@ function allocate(total: number) {
   return {
     start: new Float64Array(total),
     end: new Float64Array(total),
+    reach: new Float64Array(total),
     parent: new Int32Array(total),
     depth: new Int32Array(total),
     subtree: new Int32Array(total).fill(1),
@@ -265,6 +268,7 @@ function rollUp(model: ReturnType<typeof allocate>, total: number): void {
     const p = model.parent[row];
     if (p < 0) continue;
     model.subtree[p] += model.subtree[row];
+    model.reach[p] = Math.max(model.reach[p], model.reach[row]);
     model.errorsBelow[p] += model.errorsBelow[row] + (model.flags[row] & FLAG_ERROR);
   }
 }

@@ -137,18 +137,24 @@ function SpanName({ name, error }: { name: string; error: boolean }) {
   );
 }
 
+/** From one time to another as a style, clipped to the view; null when it lies outside. */
+function stretch(state: TraceState, width: number, from: number, to: number) {
+  const left = Math.max(-4, toPixels(state.view, width, from));
+  const right = Math.min(width + 4, toPixels(state.view, width, to));
+  return right < 0 || left > width ? null : { left: `${left}px`, width: `${Math.max(2, right - left)}px` };
+}
+
 /** A parent that was not received has no time of its own: an outline shows what its children span. */
 function Extent({ state, row, width }: { state: TraceState; row: number; width: number }) {
-  const { model, view } = state;
-  const end = useMemo(() => {
-    let latest = model.start[row];
-    for (let below = row + 1; below < row + model.subtree[row]; below++) latest = Math.max(latest, model.end[below]);
-    return latest;
-  }, [model, row]);
-  const [from, to] = [toPixels(view, width, model.start[row]), toPixels(view, width, end)];
-  if (to < 0 || from > width) return null;
-  const left = Math.max(-4, from);
-  return <span class="bar lost" style={{ left: `${left}px`, width: `${Math.max(4, Math.min(to, width + 4) - left)}px` }} />;
+  const style = stretch(state, width, state.model.start[row], state.model.reach[row]);
+  return style && <span class="bar lost" style={style} />;
+}
+
+/** What a folded row hides beyond its own end. */
+function HiddenTail({ state, row, width }: { state: TraceState; row: number; width: number }) {
+  const { end, reach } = state.model;
+  const style = reach[row] > end[row] ? stretch(state, width, end[row], reach[row]) : null;
+  return style && <span class={`hidden-tail svc-${state.marks.get(rowService(state.model, row))?.slot ?? 'none'}`} style={style} />;
 }
 
 /** The bar, its self time, the critical path, ticks and the error glyph. Coordinates are pixels of the timeline. */
@@ -170,6 +176,7 @@ function Shapes({ state, row, folded, width }: { state: TraceState; row: number;
   const below = model.errorsBelow[row] > 0;
   return (
     <>
+      {folded && <HiddenTail state={state} row={row} width={width} />}
       {bar && (
         <span
           class={`bar svc-${mark?.slot ?? 'none'} ${self === null ? 'solid' : ''}`}

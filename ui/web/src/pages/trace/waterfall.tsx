@@ -18,6 +18,9 @@ const SPARE = 8;
 /** Width of the duration column with its padding. */
 const DURATION = 80;
 
+/** Room that a label of the axis needs; nearer to the edge it would be cut. */
+const LABEL = 52;
+
 /** Free space at the right, so that the end of the trace can be seen. */
 const PAD = 12;
 
@@ -150,7 +153,7 @@ function Axis({ width }: { width: number }) {
     >
       {times.map((time) => (
         <span key={time} class="axis-time" style={{ left: `${toPixels(view, width, time)}px` }}>
-          {axisDuration(time)}
+          {toPixels(view, width, time) < width - LABEL ? axisDuration(time) : ''}
         </span>
       ))}
       {brush && <span class="axis-brush" style={{ left: `${brush[0] * width}px`, width: `${(brush[1] - brush[0]) * width}px` }} />}

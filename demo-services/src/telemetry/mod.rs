@@ -99,10 +99,15 @@ impl Telemetry {
             flushed.into_iter().chain(stopped).find_map(Result::err)
         })
         .await;
+        // Under a name that is not exported: there is nothing left to export it.
         match stopped {
             Ok(None) => {}
-            Ok(Some(error)) => warn!(%error, "The last telemetry was not delivered"),
-            Err(error) => warn!(%error, "The telemetry could not be flushed"),
+            Ok(Some(error)) => {
+                warn!(target: "shop_telemetry", %error, "The last telemetry was not delivered");
+            }
+            Err(error) => {
+                warn!(target: "shop_telemetry", %error, "The telemetry could not be flushed");
+            }
         }
     }
 }

@@ -62,22 +62,8 @@ async function findOrder(page) {
   await box.press('Enter');
   await page.waitForURL((url) => url.searchParams.get('q') === QUERY);
 
-  // An order is worth reading once its spans and logs have arrived from every service.
-  const found = await page.waitForFunction(
-    async (query) => {
-      const traces = await (await fetch(`/api/v1/traces?q=${encodeURIComponent(query)}&limit=50`)).json();
-      for (const trace of traces.traces.filter((t) => t.services.length >= 5 && t.root !== null)) {
-        const skeleton = await (await fetch(`/api/v1/traces/${trace.trace_id}/skeleton`)).json();
-        if (skeleton.spans.parent.filter((parent) => parent < 0).length !== 1) continue;
-        const logs = await (await fetch(`/api/v1/logs?trace_id=${trace.trace_id}&order=oldest`)).json();
-        if (logs.logs.some((log) => log.span_id)) return trace.trace_id;
-      }
-      return null;
-    },
-    QUERY,
-    { polling: 500 },
-  );
-  const traceId = await found.jsonValue();
+  const traceId = await page.evaluate(wholeOrder, { query: QUERY, millis: DEADLINE });
+  assert.notEqual(traceId, null, `within ${DEADLINE} ms no order with five services, one root and logs of its spans arrived`);
   await page.getByRole('button', { name: 'Search again' }).click();
   const link = page.locator(`a[href="/trace/${traceId}"]`);
   await link.waitFor();
@@ -85,6 +71,22 @@ async function findOrder(page) {
   await link.click();
   await page.waitForURL((url) => url.pathname === `/trace/${traceId}`);
   return traceId;
+}
+
+/** Runs in the page. An order is worth reading once its spans and logs have arrived from every service. */
+async function wholeOrder({ query, millis }) {
+  const get = async (path) => (await fetch(`/api/v1${path}`)).json();
+  for (const end = performance.now() + millis; performance.now() < end; ) {
+    const { traces } = await get(`/traces?q=${encodeURIComponent(query)}&limit=50`);
+    for (const { trace_id } of traces.filter((trace) => trace.services.length >= 5 && trace.root !== null)) {
+      const { spans } = await get(`/traces/${trace_id}/skeleton`);
+      const { logs } = await get(`/logs?trace_id=${trace_id}&order=oldest`);
+      const roots = spans.parent.filter((parent) => parent < 0).length;
+      if (roots === 1 && logs.some((log) => log.span_id)) return trace_id;
+    }
+    await new Promise((asked) => setTimeout(asked, 200));
+  }
+  return null;
 }
 
 async function rowCount(page) {

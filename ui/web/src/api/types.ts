@@ -4,6 +4,12 @@ import type { components } from './schema.d.ts';
 type Schemas = components['schemas'];
 
 export type Envelope = Schemas['Envelope'];
+/** What the first incomplete one of some answers says about it; null when all are complete. */
+export function gapIn(answers: readonly Envelope[] | undefined): string | null {
+  const incomplete = answers?.find((answer) => !answer.complete);
+  return incomplete ? (incomplete.incomplete_reason ?? 'the server gave no reason') : null;
+}
+
 export type SkeletonAnswer = Schemas['Skeleton'];
 /** What the trace model is built from: the answer without its envelope. */
 export type Skeleton = Omit<SkeletonAnswer, keyof Envelope>;

@@ -1,7 +1,7 @@
 // What the two search pages share: the present, notes on completeness, empty states.
 import { useEffect, useState } from 'preact/hooks';
 import { useStatus } from '../api/queries.ts';
-import type { Envelope } from '../api/types.ts';
+import { gapIn, type Envelope } from '../api/types.ts';
 import { age, count, duration } from '../core/format.ts';
 import { describe, parseRange, presetHolding, printRange, type TimeRange } from '../core/time-range.ts';
 import { terms } from '../core/query-text.ts';
@@ -18,25 +18,29 @@ export function useNow(everyMillis = 5000): number {
   return now;
 }
 
+/** Stands above a list, because a list that is cut must say so before it is read. */
+export function IncompleteNote({ answers }: { answers: readonly Envelope[] }) {
+  const reason = gapIn(answers);
+  return (
+    reason !== null && (
+      <p class="result-note warn" role="status">
+        This list is not complete: {reason}. What is missing may rank before what is shown; narrow the time range or the query.
+      </p>
+    )
+  );
+}
+
 export function ResultNote({ shown, noun, answer }: { shown: number; noun: string; answer: Envelope & { next_cursor: string | null } }) {
   return (
-    <>
-      {!answer.complete && (
-        <p class="result-note warn" role="status">
-          This list is not complete: {answer.incomplete_reason ?? 'the server gave no reason'}. What is missing may be newer or
-          slower than what is shown; narrow the time range or the query.
-        </p>
-      )}
-      <p class="result-note">
-        <span role="status">
-          {count(shown)}
-          {answer.next_cursor === null ? '' : ' or more'} {noun}
-        </span>
-        <span>
-          {count(answer.scanned.rows)} rows read in {duration(answer.elapsed_micros * 1000)}
-        </span>
-      </p>
-    </>
+    <p class="result-note">
+      <span role="status">
+        {count(shown)}
+        {answer.next_cursor === null ? '' : ' or more'} {noun}
+      </span>
+      <span>
+        {count(answer.scanned.rows)} rows read in {duration(answer.elapsed_micros * 1000)}
+      </span>
+    </p>
   );
 }
 

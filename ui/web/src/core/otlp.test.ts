@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keyValues, resourceSpansOf, shopOrder } from '../../dev/fixtures.mjs';
-import type { ResourceSpans } from '../api/types.ts';
+import { gapIn, type ResourceSpans } from '../api/types.ts';
 import { href } from '../url.ts';
 import { attribute, groupAttributes, spanDetails, valueText } from './otlp.ts';
 import { reachable, snippets } from './snippets.ts';
@@ -66,4 +66,17 @@ test('every snippet names this server and no other', () => {
 test('links leave out what is empty and keep what is readable', () => {
   expect(href('/trace/x', { z: '1,2', span: null, q: 'a:"b c"&d', tab: '' })).toBe('/trace/x?z=1,2&q=a:%22b%20c%22%26d');
   expect(href('/traces', {})).toBe('/traces');
+});
+
+test('the first incomplete answer says why', () => {
+  const answer = (complete: boolean, incomplete_reason: string | null) => ({
+    complete,
+    incomplete_reason,
+    scanned: { splits: 0, hot_batches: 0, rows: 0 },
+    elapsed_micros: 0,
+  });
+  expect(gapIn(undefined)).toBe(null);
+  expect(gapIn([answer(true, null)])).toBe(null);
+  expect(gapIn([answer(true, null), answer(false, 'time ran out'), answer(false, 'other')])).toBe('time ran out');
+  expect(gapIn([answer(false, null)])).toBe('the server gave no reason');
 });

@@ -11,7 +11,7 @@ import { ServicePicker } from '../../components/pickers.tsx';
 import { useServiceMarks } from '../../components/service.tsx';
 import { RangePicker } from '../../components/range-picker.tsx';
 import { useScrollMemory, useSearchMoment } from '../../components/scroll-memory.ts';
-import { NothingFound, ResultNote } from '../../components/search-state.tsx';
+import { IncompleteNote, NothingFound, ResultNote } from '../../components/search-state.tsx';
 import { SEVERITIES } from '../../core/severity.ts';
 import { terms, withTerm } from '../../core/query-text.ts';
 import { bounds, parseRange } from '../../core/time-range.ts';
@@ -58,6 +58,7 @@ export function LogsPage() {
         </button>
       </div>
       <div class={logs.isFetching ? 'progress busy' : 'progress'} />
+      <IncompleteNote answers={pages} />
       {logs.isError && <Failure what="Logs" error={logs.error} retry={() => void logs.refetch()} />}
       {empty && never && (
         <Notice title="No log record has arrived yet" actions={<a class="button" href="/connect">How to send logs</a>}>

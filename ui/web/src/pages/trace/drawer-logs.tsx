@@ -1,7 +1,7 @@
 // Logs in the drawer: those of the selected span, and those of the whole trace.
 import { useState } from 'preact/hooks';
 import { useLogs } from '../../api/queries.ts';
-import type { LogRecord } from '../../api/types.ts';
+import { gapIn, type LogRecord } from '../../api/types.ts';
 import { LogRow } from '../../components/log-row.tsx';
 import { Failure } from '../../components/notice.tsx';
 import { href } from '../../url.ts';
@@ -37,7 +37,14 @@ export function SpanLogs() {
           </div>
         </div>
       )}
-      {failure ? <Failure what="The logs" error={failure} /> : <List logs={logs} empty="No log record carries this span's id." />}
+      <Gap reason={state.logsGap ?? gapIn(query.data?.pages)} />
+      {failure ? (
+        <Failure what="The logs" error={failure} />
+      ) : (
+        <List logs={logs} pending={state.logsPending || query.isLoading} empty="No log record carries this span's id." />
+      )}
+      {below && state.logsMore && <More load={state.logsMore} />}
+      {!below && query.hasNextPage && <More load={() => void query.fetchNextPage()} />}
     </div>
   );
 }
@@ -53,18 +60,13 @@ export function AllLogs() {
   const { model } = state;
   return (
     <div>
+      <Gap reason={state.logsGap} />
       {state.logsError ? (
         <Failure what="The logs" error={state.logsError} />
       ) : (
-        <List logs={state.logs} empty="No log record carries this trace's id." />
+        <List logs={state.logs} pending={state.logsPending} empty="No log record carries this trace's id." />
       )}
-      {state.logsMore && (
-        <div class="more">
-          <button type="button" class="button" onClick={state.logsMore}>
-            Load more
-          </button>
-        </div>
-      )}
+      {state.logsMore && <More load={state.logsMore} />}
       <p class="drawer-pad slim">
         <a href={href('/logs', { trace_id: model.traceId, t: 'all', order: 'oldest' })}>Open on the logs page</a>
       </p>
@@ -72,10 +74,30 @@ export function AllLogs() {
   );
 }
 
-function List({ logs, empty }: { logs: readonly LogRecord[]; empty: string }) {
+function Gap({ reason }: { reason: string | null }) {
+  return (
+    reason !== null && (
+      <p class="drawer-pad slim warn-text" role="status">
+        These logs are not complete: {reason}. Records may be missing.
+      </p>
+    )
+  );
+}
+
+function More({ load }: { load: () => void }) {
+  return (
+    <div class="more">
+      <button type="button" class="button" onClick={load}>
+        Load more
+      </button>
+    </div>
+  );
+}
+
+function List({ logs, pending, empty }: { logs: readonly LogRecord[]; pending: boolean; empty: string }) {
   const state = useTrace();
   const { model } = state;
-  if (logs.length === 0) return <p class="muted drawer-pad">{empty}</p>;
+  if (logs.length === 0) return <p class="muted drawer-pad">{pending ? 'Loading the logs' : empty}</p>;
   return (
     <div class="drawer-logs">
       {logs.map((log) => {

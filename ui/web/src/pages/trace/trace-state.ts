@@ -4,7 +4,7 @@ import { batch, signal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext, useEffect, useMemo, useRef } from 'preact/hooks';
 import { useLogs } from '../../api/queries.ts';
-import type { LogRecord, SkeletonAnswer } from '../../api/types.ts';
+import { gapIn, type LogRecord, type SkeletonAnswer } from '../../api/types.ts';
 import type { ServiceMark } from '../../core/colors.ts';
 import { criticalPath, type CriticalPath } from '../../core/critical-path.ts';
 import { parseFold, printFold, reveal, visibleRows, type FoldState } from '../../core/fold.ts';
@@ -36,7 +36,10 @@ export interface TraceState {
   readonly matches: Int32Array;
   readonly logs: readonly LogRecord[];
   readonly logsMore: (() => void) | null;
+  readonly logsPending: boolean;
   readonly logsError: unknown;
+  /** Why the logs may lack something; null when they are complete. */
+  readonly logsGap: string | null;
   readonly ticks: LogTicks;
   /** The row that the keyboard is on. */
   readonly active: Signal<number>;
@@ -131,7 +134,9 @@ export function useTraceState(answer: SkeletonAnswer): TraceState {
     matches,
     logs,
     logsMore: logsQuery.hasNextPage ? () => void logsQuery.fetchNextPage() : null,
+    logsPending: logsQuery.isPending,
     logsError: logsQuery.error,
+    logsGap: gapIn(logsQuery.data?.pages),
     ticks,
     active,
     goal,

@@ -28,7 +28,7 @@ export function TraceList({ hits, more, loading, note }: Props) {
   return (
     <div ref={list} class="trace-list" tabIndex={-1}>
       <div class="trace-table" role="table" aria-label="Traces" aria-rowcount={-1}>
-        <div role="rowgroup">
+        <div role="rowgroup" class="trace-heads">
           <div class="trace-head" role="row">
             <span role="columnheader">Duration</span>
             <span role="columnheader">Root</span>

@@ -8,7 +8,7 @@ import { Failure } from '../../components/notice.tsx';
 import { OperationPicker, ServicePicker } from '../../components/pickers.tsx';
 import { RangePicker } from '../../components/range-picker.tsx';
 import { useSearchMoment } from '../../components/scroll-memory.ts';
-import { NothingFound, ResultNote } from '../../components/search-state.tsx';
+import { IncompleteNote, NothingFound, ResultNote } from '../../components/search-state.tsx';
 import { bounds, parseRange } from '../../core/time-range.ts';
 import { useUrl } from '../../url.ts';
 import { TraceList } from './trace-list.tsx';
@@ -57,6 +57,7 @@ export function TracesPage() {
         </button>
       </div>
       <div class={traces.isFetching ? 'progress busy' : 'progress'} />
+      <IncompleteNote answers={pages} />
       {traces.isError && <Failure what="Traces" error={traces.error} retry={() => void traces.refetch()} />}
       {!traces.isError && empty && <NothingFound noun="traces" signal="traces" />}
       {!traces.isError && hits.length > 0 && (

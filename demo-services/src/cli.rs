@@ -1,4 +1,4 @@
-//! The command line of the shop: `spandrel shop up`, `shop run <service>` and `shop load`.
+//! The command line of the shop: `spandrel shop up`, `shop run <service>`, `shop load` and `shop synth`.
 //! The only place in this crate that prints.
 #![expect(
     clippy::print_stdout,
@@ -27,6 +27,7 @@ use crate::{
     load::{self, LoadConfig, LoadError, Progress, Rate},
     services::Service,
     supervisor::{ChildInfo, READY, Supervisor, SupervisorConfig, SupervisorError},
+    synth::{self, SynthArgs, SynthError},
 };
 
 /// `spandrel shop ...`
@@ -46,6 +47,8 @@ pub enum ShopCommand {
     Run(RunArgs),
     /// Visit the shop: journeys at a steady rate, whatever the shop makes of them.
     Load(LoadArgs),
+    /// Make spans and log records from a seed, without a shop, and send them or write them to a file.
+    Synth(SynthArgs),
 }
 
 /// `spandrel shop up`
@@ -237,6 +240,12 @@ pub enum ShopError {
     /// `shop load` failed.
     #[error("the load generator failed")]
     Load(#[from] LoadError),
+    /// `shop synth` failed.
+    #[error("the synthetic source failed")]
+    Synth(#[from] SynthError),
+    /// Not all that `shop synth` was to make was made and accepted.
+    #[error("not everything was made and accepted, so that --expect does not hold for the server")]
+    SynthIncomplete,
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -249,6 +258,7 @@ pub async fn run(command: ShopCommand, shutdown: CancellationToken) -> Result<()
         ShopCommand::Up(args) => up(args, shutdown).await,
         ShopCommand::Run(args) => run_one(args, shutdown).await,
         ShopCommand::Load(args) => run_load(args, shutdown).await,
+        ShopCommand::Synth(args) => run_synth(args, shutdown).await,
     }
 }
 
@@ -318,6 +328,16 @@ async fn run_load(args: LoadArgs, shutdown: CancellationToken) -> Result<(), Sho
     );
     printed?;
     println!("{}", summary?);
+    Ok(())
+}
+
+async fn run_synth(args: SynthArgs, shutdown: CancellationToken) -> Result<(), ShopError> {
+    let is_expected = args.expect.is_some();
+    let summary = synth::run(args.into(), shutdown).await?;
+    println!("{summary}");
+    if is_expected && !summary.is_complete() {
+        return Err(ShopError::SynthIncomplete);
+    }
     Ok(())
 }
 
@@ -395,6 +415,7 @@ mod tests {
         }
         Shop::try_parse_from(["shop", "up"]).unwrap();
         Shop::try_parse_from(["shop", "load"]).unwrap();
+        Shop::try_parse_from(["shop", "synth"]).unwrap();
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! as child processes, and a load generator. It speaks only OTLP to the outside, like any other
 //! instrumented system, and uses no other crate of this workspace.
 //!
-//! - [`cli`]: `spandrel shop up | run | load`.
+//! - [`cli`]: `spandrel shop up | run | load | synth`.
 //! - [`Supervisor`]: the whole shop as child processes of the current executable.
 //! - [`load`]: open-loop, seeded load against the gateway.
+//! - [`synth`]: spans and log records without a shop, for benchmarks.
 //!
 //! Inside, each service lives in `services::<name>` and knows only the protocol (`proto`), the
 //! `mesh` (calls to other services), `messaging` (the bus and its outbox and inbox), `database`
@@ -20,6 +21,7 @@ mod messaging;
 mod proto;
 mod services;
 mod supervisor;
+pub mod synth;
 mod telemetry;
 
 pub use host::{HostError, ServiceConfig, run_service};

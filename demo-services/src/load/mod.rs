@@ -59,6 +59,13 @@ pub struct RateError {
     text: String,
 }
 
+impl Rate {
+    /// The rate as a number.
+    pub fn per_second(self) -> f64 {
+        self.0
+    }
+}
+
 impl FromStr for Rate {
     type Err = RateError;
 

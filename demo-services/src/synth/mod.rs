@@ -33,6 +33,8 @@ mod truth;
 mod wire;
 
 #[cfg(test)]
+mod delivery_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{io, path::PathBuf, time::Duration};

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Args;
+use storage::{ByteSizeError, parse_byte_size};
 use tokio::sync::Semaphore;
 
 use crate::origins::AllowedOrigins;
@@ -183,26 +184,9 @@ fn not_zero(flag: &'static str, timeout: Duration) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Reads a number of bytes: plain, or with one of the units B, KiB, MiB, GiB.
-fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, unit) = text.split_at(digits_end);
-    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        _ => return Err(format!("unknown unit {unit:?}, use B, KiB, MiB or GiB")),
-    };
-    let number: usize = digits
-        .parse()
-        .map_err(|_| "expected a number of bytes, such as 64MiB".to_owned())?;
-    let bytes = number
-        .checked_mul(factor)
-        .ok_or_else(|| "is too large".to_owned())?;
-    NonZeroUsize::new(bytes).ok_or_else(|| "must not be zero".to_owned())
+/// A size that also counts bytes in memory.
+fn parse_bytes(text: &str) -> Result<NonZeroUsize, ByteSizeError> {
+    NonZeroUsize::try_from(parse_byte_size(text)?).map_err(|_| ByteSizeError::TooLarge)
 }
 
 #[cfg(test)]
@@ -298,25 +282,5 @@ mod tests {
                 max_bytes: (1 << 31) - 1
             }
         );
-    }
-
-    #[test]
-    fn sizes_are_read_with_and_without_units() {
-        let bytes = |text| parse_bytes(text).map(NonZeroUsize::get);
-
-        assert_eq!(bytes("1000"), Ok(1000));
-        assert_eq!(bytes("7B"), Ok(7));
-        assert_eq!(bytes("2 kib"), Ok(2048));
-        assert_eq!(bytes("3MiB"), Ok(3 << 20));
-        assert_eq!(bytes("1GiB"), Ok(1 << 30));
-        assert_eq!(
-            bytes("MiB"),
-            Err("expected a number of bytes, such as 64MiB".to_owned())
-        );
-        assert_eq!(
-            bytes("5MB"),
-            Err("unknown unit \"MB\", use B, KiB, MiB or GiB".to_owned())
-        );
-        assert_eq!(bytes("99999999999GiB"), Err("is too large".to_owned()));
     }
 }

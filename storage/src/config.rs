@@ -4,6 +4,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::byte_size::parse_byte_size;
+
 /// Where telemetry is kept and for how long.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Storage")]
@@ -16,7 +18,7 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_RETENTION_AGE", default_value = "7d", value_parser = humantime::parse_duration)]
     pub retention_age: Duration,
     /// Memory held by records not yet in a split at which a split is written.
-    #[arg(long, env = "SPANDREL_SEAL_BYTES", default_value = "64MiB", value_parser = parse_bytes)]
+    #[arg(long, env = "SPANDREL_SEAL_BYTES", default_value = "64MiB", value_parser = parse_byte_size)]
     pub seal_bytes: NonZeroU64,
     /// Number of records not yet in a split at which a split is written.
     #[arg(long, env = "SPANDREL_SEAL_ROWS", default_value = "500000")]
@@ -25,13 +27,13 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_SEAL_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
     pub seal_age: Duration,
     /// Memory held by records not yet in a split above which senders are told to retry later.
-    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "256MiB", value_parser = parse_bytes)]
+    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "256MiB", value_parser = parse_byte_size)]
     pub hot_bytes_max: NonZeroU64,
     /// Export requests that may wait for the disk; more are told to retry later.
     #[arg(long, env = "SPANDREL_WAL_QUEUE_REQUESTS", default_value = "1024")]
     pub wal_queue_requests: NonZeroUsize,
     /// Size at which a new WAL file is begun.
-    #[arg(long, env = "SPANDREL_WAL_FILE_BYTES", default_value = "64MiB", value_parser = parse_bytes)]
+    #[arg(long, env = "SPANDREL_WAL_FILE_BYTES", default_value = "64MiB", value_parser = parse_byte_size)]
     pub wal_file_bytes: NonZeroU64,
 }
 
@@ -139,31 +141,6 @@ impl StorageConfig {
     }
 }
 
-/// Why a text is not a number of bytes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a positive number of bytes such as 1048576, 64MiB or 2GiB")]
-pub(crate) struct BytesError;
-
-/// Reads `1048576`, `64MiB`, `2 GiB`; the number must be positive.
-fn parse_bytes(text: &str) -> Result<NonZeroU64, BytesError> {
-    let text = text.trim();
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, unit) = text.split_at(digits_end);
-    let number: u64 = digits.parse().map_err(|_| BytesError)?;
-    let shift = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "kib" => 10,
-        "mib" => 20,
-        "gib" => 30,
-        "tib" => 40,
-        _ => return Err(BytesError),
-    };
-    let bytes = number.checked_mul(1 << shift).ok_or(BytesError)?;
-    NonZeroU64::new(bytes).ok_or(BytesError)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -208,13 +185,5 @@ mod tests {
         let error = parse(&["--hot-bytes-max", "1MiB", "--seal-bytes", "1MiB"]).unwrap_err();
         let expected = "--hot-bytes-max (1048576) must be larger than --seal-bytes (1048576)";
         assert_eq!(error, expected);
-    }
-
-    #[test]
-    fn bytes_are_read_with_and_without_a_unit() {
-        assert_eq!(parse_bytes("17").map(NonZeroU64::get), Ok(17));
-        assert_eq!(parse_bytes("2 GiB").map(NonZeroU64::get), Ok(2 << 30));
-        assert_eq!(parse_bytes("99999999999TiB"), Err(BytesError));
-        assert_eq!(parse_bytes("12 parsecs"), Err(BytesError));
     }
 }

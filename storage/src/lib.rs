@@ -9,6 +9,7 @@ pub mod filter;
 
 mod appender;
 mod budget;
+mod byte_size;
 mod catalog;
 mod columns;
 mod config;
@@ -58,6 +59,7 @@ use crate::sealer::SealerCommand;
 use crate::status::Counters;
 use crate::view::{Acknowledged, View};
 
+pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};

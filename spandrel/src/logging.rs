@@ -1,5 +1,7 @@
 //! Our own log: human lines on stderr, so that stdout stays free for what a command prints.
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -38,7 +40,10 @@ pub(crate) fn start(args: &LogArgs, default_filter: &str) -> Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     let started = match args.log_format {
-        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Text => lines
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logging cannot be started: {error}"))

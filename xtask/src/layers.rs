@@ -91,6 +91,14 @@ pub(crate) fn check() -> Result<()> {
             }
         }
     }
+    // The README starts everything with a plain `cargo run`.
+    let default = metadata["workspace_default_members"]
+        .as_array()
+        .map(Vec::as_slice);
+    if !matches!(default, Some([only]) if only.as_str().is_some_and(|id| id.contains("/spandrel#")))
+    {
+        problems.push("the workspace must have spandrel as its one default member".to_owned());
+    }
     if !problems.is_empty() {
         bail!(
             "dependency directions are broken:\n  {}",

@@ -11,7 +11,6 @@ use super::params::{Params, parse_span_id, parse_trace_id};
 use super::{Api, cursor};
 use crate::error::QueryError;
 use crate::exec::find_logs::{self, LogOrder, LogPlace, LogSearch};
-use crate::exec::note_unreadable;
 use crate::lang;
 
 const LOGS_DEFAULT: usize = 100;
@@ -26,7 +25,6 @@ pub(super) async fn search(
     let answer = api
         .pool
         .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Logs, search.filter.time, budget);
             let page = find_logs::find_logs(snapshot, &search, budget)?;
             let next = page.records.last().filter(|_| page.has_more);
             let next_cursor = next.map(|(place, _)| cursor::of_log(*place, search.order));

@@ -2,14 +2,13 @@
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use model::{Signal, TimeRange};
 use serde::Serialize;
 
 use super::json::{OpenObject, enveloped};
 use super::params::Params;
 use super::{Api, PathParameter};
 use crate::error::QueryError;
-use crate::exec::{note_unreadable, services};
+use crate::exec::services;
 
 #[derive(Serialize)]
 struct ServicesBody {
@@ -32,9 +31,6 @@ pub(super) async fn list(
     let answer = api
         .pool
         .run(|snapshot, budget| {
-            for signal in Signal::ALL {
-                note_unreadable(snapshot, signal, TimeRange::ALL, budget);
-            }
             let services = services::services(snapshot, budget)
                 .into_iter()
                 .map(|count| {
@@ -79,7 +75,6 @@ pub(super) async fn operations(
     let answer = api
         .pool
         .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
             let operations = services::operations(snapshot, &service, budget);
             let operations = operations.into_iter().map(|count| OperationFields {
                 name: count.name,

@@ -17,7 +17,7 @@ use crate::error::QueryError;
 use crate::exec::find_traces::{self, TraceOrder, TraceSearch};
 use crate::exec::skeleton::Skeleton;
 use crate::exec::summarize::{self, SpanBrief, TraceSummary};
-use crate::exec::{note_unreadable, skeleton, trace_by_id};
+use crate::exec::{skeleton, trace_by_id};
 use crate::lang;
 
 /// Most span ids in one request for details.
@@ -228,7 +228,6 @@ pub(super) async fn search(
     let answer = api
         .pool
         .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, search.filter.time, budget);
             let page = find_traces::find_traces(snapshot, &search, budget);
             let ids: Vec<_> = page.traces.iter().map(|place| place.trace_id).collect();
             let summaries =

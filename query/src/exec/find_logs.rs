@@ -11,7 +11,7 @@ use storage::filter::Filter;
 use storage::{Columns, Match, Snapshot, Source};
 
 use super::identity::ContentHash;
-use super::readable;
+use super::{note_unreadable, readable};
 use crate::error::QueryError;
 use crate::limits::Budget;
 
@@ -72,6 +72,7 @@ pub fn find_logs(
     search: &LogSearch,
     budget: &mut Budget,
 ) -> Result<LogPage, QueryError> {
+    note_unreadable(snapshot, Signal::Logs, search.filter.time, budget);
     let sources: Vec<&Source> = snapshot.sources(Signal::Logs).iter().collect();
     let (mut page, has_more) = find_in(&sources, search, budget)?;
     for (index, source) in sources.iter().enumerate() {

@@ -13,7 +13,7 @@ use model::{Signal, TimeRange, TraceId, UnixNanos};
 use storage::filter::Filter;
 use storage::{Match, ReadError, Snapshot, Source};
 
-use super::readable;
+use super::{note_unreadable, readable};
 use crate::limits::Budget;
 
 /// Groups whose trace ids are looked up at once; fewer when a page needs fewer, since the rows of the best
@@ -78,6 +78,7 @@ pub struct TracePage {
 
 /// Finds a page of traces in the snapshot.
 pub fn find_traces(snapshot: &Snapshot, search: &TraceSearch, budget: &mut Budget) -> TracePage {
+    note_unreadable(snapshot, Signal::Traces, search.filter.time, budget);
     let sources: Vec<&Source> = snapshot.sources(Signal::Traces).iter().collect();
     find_in(&sources, search, budget)
 }

@@ -135,8 +135,9 @@ fn readable<T>(result: Result<T, ReadError>, source: &Source, budget: &mut Budge
     }
 }
 
-/// Notes in the answer that a split it may need could not even be opened.
-pub fn note_unreadable(snapshot: &Snapshot, signal: Signal, time: TimeRange, budget: &mut Budget) {
+/// Notes in the answer that a split it may need could not even be opened. Everything here that goes through
+/// the sources of a snapshot says so first.
+fn note_unreadable(snapshot: &Snapshot, signal: Signal, time: TimeRange, budget: &mut Budget) {
     for split in snapshot.unreadable_splits() {
         if split.signal == signal && split.time_range.overlaps(&time) {
             budget.mark_incomplete(format!("split {} could not be read", split.split_id));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{Signal, SpanKind};
+use model::{Signal, SpanKind, TimeRange};
 use storage::Snapshot;
 
-use super::readable;
+use super::{note_unreadable, readable};
 use crate::limits::Budget;
 
 /// How much a service has sent.
@@ -34,6 +34,7 @@ pub struct OperationCount {
 pub fn services(snapshot: &Snapshot, budget: &mut Budget) -> Vec<ServiceCount> {
     let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for signal in Signal::ALL {
+        note_unreadable(snapshot, signal, TimeRange::ALL, budget);
         for source in snapshot.sources(signal) {
             if !budget.may_continue() {
                 break;
@@ -60,6 +61,7 @@ pub fn services(snapshot: &Snapshot, budget: &mut Budget) -> Vec<ServiceCount> {
 /// Every operation of a service, by name and kind.
 pub fn operations(snapshot: &Snapshot, service: &str, budget: &mut Budget) -> Vec<OperationCount> {
     let mut counts: BTreeMap<(String, SpanKind), u64> = BTreeMap::new();
+    note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
     for source in snapshot.sources(Signal::Traces) {
         if !budget.may_continue() {
             break;

@@ -3,7 +3,7 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use model::{Signal, Span, TimeRange, TraceId};
+use model::{Span, TraceId};
 use serde::Serialize;
 
 use super::request::{lookback, parse_trace_id, search_v1};
@@ -12,7 +12,7 @@ use crate::api::json::{public_message, response, with_retry_after};
 use crate::api::params::Params;
 use crate::api::{Api, PathParameter};
 use crate::error::QueryError;
-use crate::exec::{Answer, dependencies, find_traces, note_unreadable, services, trace_by_id};
+use crate::exec::{Answer, dependencies, find_traces, services, trace_by_id};
 
 /// The envelope of every answer.
 #[derive(Serialize)]
@@ -101,7 +101,6 @@ pub(super) async fn services(State(api): State<Api>) -> Result<Response, V1Error
 pub(super) async fn service_names(api: &Api) -> Result<Answer<Vec<String>>, QueryError> {
     api.pool
         .run(|snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
             let services = services::services(snapshot, budget).into_iter();
             let has_spans = services.filter(|service| service.span_count > 0);
             Ok(has_spans.map(|service| service.name).collect())
@@ -178,10 +177,7 @@ pub(super) async fn operations_of(
     service: String,
 ) -> Result<Answer<Vec<services::OperationCount>>, QueryError> {
     api.pool
-        .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
-            Ok(services::operations(snapshot, &service, budget))
-        })
+        .run(move |snapshot, budget| Ok(services::operations(snapshot, &service, budget)))
         .await
 }
 
@@ -205,7 +201,6 @@ pub(super) async fn search(
         .pool
         .run(move |snapshot, budget| {
             let ids = if ids.is_empty() {
-                note_unreadable(snapshot, Signal::Traces, search.filter.time, budget);
                 let page = find_traces::find_traces(snapshot, &search, budget);
                 page.traces.iter().map(|place| place.trace_id).collect()
             } else {

@@ -3,8 +3,8 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use model::TraceId;
 use model::otlp::json;
-use model::{Signal, TraceId};
 use serde::Serialize;
 
 use super::request::{parse_trace_id, search_v3};
@@ -15,7 +15,7 @@ use crate::api::{Api, PathParameter};
 use crate::error::QueryError;
 use crate::exec::find_traces::find_traces;
 use crate::exec::summarize::{TraceSummary, summarize};
-use crate::exec::{Answer, note_unreadable, trace_by_id};
+use crate::exec::{Answer, trace_by_id};
 
 /// An error in v3's envelope.
 pub(super) struct V3Error(QueryError);
@@ -131,7 +131,6 @@ pub(super) async fn search(
     let answer = api
         .pool
         .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, search.filter.time, budget);
             let page = find_traces(snapshot, &search, budget);
             let ids: Vec<TraceId> = page.traces.iter().map(|place| place.trace_id).collect();
             let spans = trace_by_id::spans_of(snapshot, &ids, budget)?.concat();
@@ -211,7 +210,6 @@ pub(super) async fn summaries(
     let answer = api
         .pool
         .run(move |snapshot, budget| {
-            note_unreadable(snapshot, Signal::Traces, search.filter.time, budget);
             let page = find_traces(snapshot, &search, budget);
             let ids: Vec<TraceId> = page.traces.iter().map(|place| place.trace_id).collect();
             let found = summarize(snapshot, &ids, &search.filter, search.order, budget)?;

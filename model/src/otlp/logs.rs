@@ -9,18 +9,14 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::logs::v1::{LogRecord as ProtoLogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::logs::v1::LogRecord as ProtoLogRecord;
 use prost::Message;
 
 use super::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
-use super::values::{
-    from_resource, from_scope, push_attributes, to_any_value, to_key_values, to_resource, to_scope,
-    with_text,
-};
+use super::values::{from_resource, from_scope, push_attributes, with_text};
 use super::{Accepted, DecodeError, Rejected, batch_of, json};
 use crate::attributes::ValueType;
 use crate::columns::{AttributesBuilder, DictionaryBuilder};
-use crate::log_record::LogRecord;
 use crate::schema::log_schema;
 use crate::time::UnixNanos;
 
@@ -155,55 +151,5 @@ impl LogBatchBuilder {
             self.scopes.finish(),
         ];
         batch_of(log_schema(), columns)
-    }
-}
-
-/// The records as one request, grouped by resource and scope in the order in which those appear.
-pub(super) fn request(records: &[LogRecord]) -> ExportLogsServiceRequest {
-    let mut resource_logs: Vec<ResourceLogs> = Vec::new();
-    let mut previous: Option<&LogRecord> = None;
-    for record in records {
-        let same_resource =
-            previous.is_some_and(|before| Arc::ptr_eq(&before.resource, &record.resource));
-        if !same_resource {
-            resource_logs.push(ResourceLogs {
-                resource: to_resource(&record.resource),
-                scope_logs: Vec::new(),
-                schema_url: record.resource.schema_url.clone(),
-            });
-        }
-        let same_scope = same_resource
-            && previous.is_some_and(|before| Arc::ptr_eq(&before.scope, &record.scope));
-        let Some(group) = resource_logs.last_mut() else {
-            continue;
-        };
-        if !same_scope {
-            group.scope_logs.push(ScopeLogs {
-                scope: to_scope(&record.scope),
-                log_records: Vec::new(),
-                schema_url: record.scope.schema_url.clone(),
-            });
-        }
-        if let Some(scope_logs) = group.scope_logs.last_mut() {
-            scope_logs.log_records.push(to_proto(record));
-        }
-        previous = Some(record);
-    }
-    ExportLogsServiceRequest { resource_logs }
-}
-
-fn to_proto(record: &LogRecord) -> ProtoLogRecord {
-    ProtoLogRecord {
-        time_unix_nano: record.time.0,
-        observed_time_unix_nano: record.observed_time.0,
-        severity_number: record.severity.0,
-        severity_text: record.severity_text.clone(),
-        body: record.body.as_ref().map(to_any_value),
-        attributes: to_key_values(&record.attributes),
-        dropped_attributes_count: record.dropped_attributes_count,
-        flags: record.flags,
-        trace_id: record.trace_id.clone(),
-        span_id: record.span_id.clone(),
-        event_name: record.event_name.clone(),
     }
 }

@@ -8,6 +8,8 @@ mod response;
 mod traces;
 mod values;
 
+#[cfg(test)]
+mod encode;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -20,10 +22,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-use crate::columns::BatchError;
-use crate::log_record::LogReader;
 use crate::signal::Signal;
-use crate::span::SpanReader;
 
 pub use limits::MAX_VALUE_DEPTH;
 pub use metrics::count_metric_points;
@@ -128,29 +127,6 @@ pub fn decode(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepte
 pub fn replay(signal: Signal, payload: &[u8]) -> Result<RecordBatch, DecodeError> {
     let body = Bytes::copy_from_slice(payload);
     Ok(decode(signal, Encoding::Protobuf, body)?.batch)
-}
-
-/// Writes a batch as one OTLP protobuf export request, records grouped by resource and scope in the order
-/// in which those appear.
-///
-/// # Errors
-/// When the batch does not hold what its schema promises.
-pub fn encode_request(signal: Signal, batch: &RecordBatch) -> Result<Vec<u8>, BatchError> {
-    match signal {
-        Signal::Traces => {
-            let reader = SpanReader::new(batch)?;
-            let spans: Result<Vec<_>, _> =
-                (0..batch.num_rows()).map(|row| reader.span(row)).collect();
-            Ok(traces::request(&spans?).encode_to_vec())
-        }
-        Signal::Logs => {
-            let reader = LogReader::new(batch)?;
-            let records: Result<Vec<_>, _> = (0..batch.num_rows())
-                .map(|row| reader.log_record(row))
-                .collect();
-            Ok(logs::request(&records?).encode_to_vec())
-        }
-    }
 }
 
 /// The batch of these columns, holding no more memory than its rows need: builders reserve room for a

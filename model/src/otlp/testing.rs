@@ -18,8 +18,6 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use prost::Message;
 
-use super::Rejected;
-
 /// Any acceptable trace export request.
 pub fn any_traces_payload() -> impl Strategy<Value = Vec<u8>> {
     vec(resource_spans(), 0..3)
@@ -76,14 +74,6 @@ pub fn single_log_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, super::Decode
         }
     }
     Ok(singles)
-}
-
-/// A rejection, for tests of receivers.
-pub fn rejected(count: u64, reason: &str) -> Rejected {
-    Rejected {
-        count,
-        reason: reason.to_owned(),
-    }
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -6,7 +6,7 @@ use proptest::prelude::{prop_assert_eq, proptest};
 use super::testing::{
     any_logs_payload, any_traces_payload, single_log_payloads, single_span_payloads,
 };
-use super::{Encoding, decode, encode_request, json};
+use super::{Encoding, decode, encode, json};
 use crate::log_record::LogReader;
 use crate::signal::Signal;
 use crate::span::SpanReader;
@@ -16,22 +16,16 @@ proptest! {
     fn every_field_of_a_trace_request_survives_the_columns(payload in any_traces_payload()) {
         let accepted = decode(Signal::Traces, Encoding::Protobuf, payload.clone().into()).unwrap();
         prop_assert_eq!(accepted.rejected, None);
-        let written = encode_request(Signal::Traces, &accepted.batch).unwrap();
-        prop_assert_eq!(
-            single_span_payloads(&written).unwrap(),
-            single_span_payloads(&payload).unwrap()
-        );
+        let written = encode::single_span_payloads(&accepted.batch).unwrap();
+        prop_assert_eq!(written, single_span_payloads(&payload).unwrap());
     }
 
     #[test]
     fn every_field_of_a_log_request_survives_the_columns(payload in any_logs_payload()) {
         let accepted = decode(Signal::Logs, Encoding::Protobuf, payload.clone().into()).unwrap();
         prop_assert_eq!(accepted.rejected, None);
-        let written = encode_request(Signal::Logs, &accepted.batch).unwrap();
-        prop_assert_eq!(
-            single_log_payloads(&written).unwrap(),
-            single_log_payloads(&payload).unwrap()
-        );
+        let written = encode::single_log_payloads(&accepted.batch).unwrap();
+        prop_assert_eq!(written, single_log_payloads(&payload).unwrap());
     }
 
     #[test]

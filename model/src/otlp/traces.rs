@@ -9,21 +9,15 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::span::{Event as ProtoEvent, Link as ProtoLink};
-use opentelemetry_proto::tonic::trace::v1::{
-    ResourceSpans, ScopeSpans, Span as ProtoSpan, Status as ProtoStatus,
-};
+use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 use prost::Message;
 
 use super::limits::{MAX_VALUE_DEPTH, attributes_fit};
-use super::values::{
-    from_resource, from_scope, push_attributes, to_key_values, to_resource, to_scope,
-};
+use super::values::{from_resource, from_scope, push_attributes};
 use super::{Accepted, DecodeError, Rejected, batch_of, json};
 use crate::columns::{AttributesBuilder, DictionaryBuilder, EventsBuilder, LinksBuilder};
 use crate::ids::{SpanId, TraceId};
 use crate::schema::span_schema;
-use crate::span::{Event, Link, Span};
 use crate::time::UnixNanos;
 
 /// Drops what cannot be taken from `request`, and makes a batch of the rest.
@@ -258,85 +252,5 @@ impl SpanBatchBuilder {
             self.scopes.finish(),
         ];
         batch_of(span_schema(), columns)
-    }
-}
-
-/// The spans as one request, grouped by resource and scope in the order in which those appear.
-pub(super) fn request(spans: &[Span]) -> ExportTraceServiceRequest {
-    let mut resource_spans: Vec<ResourceSpans> = Vec::new();
-    let mut previous: Option<&Span> = None;
-    for span in spans {
-        let same_resource =
-            previous.is_some_and(|before| Arc::ptr_eq(&before.resource, &span.resource));
-        if !same_resource {
-            resource_spans.push(ResourceSpans {
-                resource: to_resource(&span.resource),
-                scope_spans: Vec::new(),
-                schema_url: span.resource.schema_url.clone(),
-            });
-        }
-        let same_scope =
-            same_resource && previous.is_some_and(|before| Arc::ptr_eq(&before.scope, &span.scope));
-        let Some(group) = resource_spans.last_mut() else {
-            continue;
-        };
-        if !same_scope {
-            group.scope_spans.push(ScopeSpans {
-                scope: to_scope(&span.scope),
-                spans: Vec::new(),
-                schema_url: span.scope.schema_url.clone(),
-            });
-        }
-        if let Some(scope_spans) = group.scope_spans.last_mut() {
-            scope_spans.spans.push(to_proto(span));
-        }
-        previous = Some(span);
-    }
-    ExportTraceServiceRequest { resource_spans }
-}
-
-fn to_proto(span: &Span) -> ProtoSpan {
-    ProtoSpan {
-        trace_id: span.trace_id.as_bytes().to_vec(),
-        span_id: span.span_id.as_bytes().to_vec(),
-        trace_state: span.trace_state.clone(),
-        parent_span_id: span
-            .parent_span_id
-            .map_or_else(Vec::new, |id| id.as_bytes().to_vec()),
-        flags: span.flags,
-        name: span.name.clone(),
-        kind: span.kind.0,
-        start_time_unix_nano: span.start.0,
-        end_time_unix_nano: span.end.0,
-        attributes: to_key_values(&span.attributes),
-        dropped_attributes_count: span.dropped_attributes_count,
-        events: span.events.iter().map(to_proto_event).collect(),
-        dropped_events_count: span.dropped_events_count,
-        links: span.links.iter().map(to_proto_link).collect(),
-        dropped_links_count: span.dropped_links_count,
-        status: span.status.as_ref().map(|status| ProtoStatus {
-            message: status.message.clone(),
-            code: status.code.0,
-        }),
-    }
-}
-
-fn to_proto_event(event: &Event) -> ProtoEvent {
-    ProtoEvent {
-        time_unix_nano: event.time.0,
-        name: event.name.clone(),
-        attributes: to_key_values(&event.attributes),
-        dropped_attributes_count: event.dropped_attributes_count,
-    }
-}
-
-fn to_proto_link(link: &Link) -> ProtoLink {
-    ProtoLink {
-        trace_id: link.trace_id.clone(),
-        span_id: link.span_id.clone(),
-        trace_state: link.trace_state.clone(),
-        attributes: to_key_values(&link.attributes),
-        dropped_attributes_count: link.dropped_attributes_count,
-        flags: link.flags,
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, ArrayValue, EntityRef as ProtoEntityRef, InstrumentationScope, KeyValue, KeyValueList,
+    AnyValue, EntityRef as ProtoEntityRef, InstrumentationScope, KeyValue,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 
@@ -68,33 +68,6 @@ pub(super) fn from_key_values(attributes: &[KeyValue]) -> Vec<Attribute> {
     attributes.iter().map(convert).collect()
 }
 
-pub(super) fn to_any_value(value: &AttributeValue) -> AnyValue {
-    let value = match value {
-        AttributeValue::Empty => None,
-        AttributeValue::String(text) => Some(Value::StringValue(text.clone())),
-        AttributeValue::Bool(truth) => Some(Value::BoolValue(*truth)),
-        AttributeValue::Int(number) => Some(Value::IntValue(*number)),
-        AttributeValue::Double(number) => Some(Value::DoubleValue(*number)),
-        AttributeValue::Bytes(bytes) => Some(Value::BytesValue(bytes.clone())),
-        AttributeValue::Array(items) => Some(Value::ArrayValue(ArrayValue {
-            values: items.iter().map(to_any_value).collect(),
-        })),
-        AttributeValue::KvList(entries) => Some(Value::KvlistValue(KeyValueList {
-            values: to_key_values(entries),
-        })),
-    };
-    AnyValue { value }
-}
-
-pub(super) fn to_key_values(attributes: &[Attribute]) -> Vec<KeyValue> {
-    let convert = |attribute: &Attribute| KeyValue {
-        key: attribute.key.clone(),
-        value: attribute.value.as_ref().map(to_any_value),
-        ..KeyValue::default()
-    };
-    attributes.iter().map(convert).collect()
-}
-
 pub(super) fn from_resource(resource: Option<&ProtoResource>, schema_url: &str) -> Resource {
     let schema_url = schema_url.to_owned();
     let Some(resource) = resource else {
@@ -118,20 +91,6 @@ pub(super) fn from_resource(resource: Option<&ProtoResource>, schema_url: &str) 
     }
 }
 
-pub(super) fn to_resource(resource: &Resource) -> Option<ProtoResource> {
-    let entity_ref = |reference: &EntityRef| ProtoEntityRef {
-        schema_url: reference.schema_url.clone(),
-        r#type: reference.entity_type.clone(),
-        id_keys: reference.id_keys.clone(),
-        description_keys: reference.description_keys.clone(),
-    };
-    resource.is_present.then(|| ProtoResource {
-        attributes: to_key_values(&resource.attributes),
-        dropped_attributes_count: resource.dropped_attributes_count,
-        entity_refs: resource.entity_refs.iter().map(entity_ref).collect(),
-    })
-}
-
 pub(super) fn from_scope(scope: Option<&InstrumentationScope>, schema_url: &str) -> Scope {
     let schema_url = schema_url.to_owned();
     let Some(scope) = scope else {
@@ -148,13 +107,4 @@ pub(super) fn from_scope(scope: Option<&InstrumentationScope>, schema_url: &str)
         dropped_attributes_count: scope.dropped_attributes_count,
         schema_url,
     }
-}
-
-pub(super) fn to_scope(scope: &Scope) -> Option<InstrumentationScope> {
-    scope.is_present.then(|| InstrumentationScope {
-        name: scope.name.clone(),
-        version: scope.version.clone(),
-        attributes: to_key_values(&scope.attributes),
-        dropped_attributes_count: scope.dropped_attributes_count,
-    })
 }

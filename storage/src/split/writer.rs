@@ -16,6 +16,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::id::SplitId;
 use super::metadata::{Origin, SplitMetadata};
+use super::sort::Position;
 use super::{INDEX_DIR, ROWS_FILE, sort};
 use crate::catalog::PublishedSplit;
 use crate::error::SealError;
@@ -30,49 +31,91 @@ pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Rows that are put in order at a time, to bound the memory this takes.
 const CHUNK_ROWS: usize = 8 * 1024;
 
-/// Writes the batches of one signal as a split below `splits_dir`, under a name that
-/// [`remove_unpublished`] recognises. The caller renames it when it is complete.
+/// Writes the batches of one signal as a split below `splits_dir`. The caller renames it when it is
+/// complete.
 pub(crate) fn write_split(
     splits_dir: &Path,
     signal: Signal,
     batches: &[Arc<HotBatch>],
     origin: Origin,
 ) -> Result<WrittenSplit, SealError> {
-    assert!(!batches.is_empty(), "an empty split is never written");
-    let id = SplitId::new(origin.sealed);
-    let dir = splits_dir.join(format!("{TEMPORARY_PREFIX}{id}"));
-    let index_dir = dir.join(INDEX_DIR);
-    files::create_dir(&index_dir)?;
     let batches: Vec<&RecordBatch> = batches.iter().map(|batch| batch.batch()).collect();
     let order = sort::order(signal, &batches)?;
-
-    let path = dir.join(ROWS_FILE);
-    let file = files::create_new(&path)?;
-    let properties = writer_properties(signal)?;
-    let mut columns = ArrowWriter::try_new(file, schema::schema(signal), Some(properties))?;
-    let mut index = IndexWriter::create(&index_dir, signal)?;
-    let mut time_range: Option<TimeRange> = None;
+    let mut split = SplitWriter::create(splits_dir, signal, origin)?;
     for positions in order.chunks(CHUNK_ROWS) {
-        let chunk = interleave_record_batch(&batches, positions)?;
-        columns.write(&chunk)?;
-        index.add_rows(&chunk)?;
-        let range = crate::hot::time_range_of(signal, &chunk)?;
-        time_range = Some(time_range.map_or(range, |known| enclosing(known, range)));
+        split.write(&batches, positions)?;
     }
-    finish_columns(columns)?;
-    let row_count = index.finish()?;
-    assert_eq!(row_count as usize, order.len(), "every row is written once");
+    split.finish()
+}
 
-    let time_range = time_range.unwrap_or(TimeRange::ALL);
-    let mut metadata = SplitMetadata::new(&id, signal, row_count, time_range, origin);
-    metadata.add_files(&dir)?;
-    metadata.write(&dir)?;
-    Ok(WrittenSplit {
-        id,
-        dir,
-        metadata,
-        signal,
-    })
+/// Writes one split, row by row in its final order (see [`sort`]), under a name that
+/// [`remove_unpublished`] recognises.
+pub(crate) struct SplitWriter {
+    id: SplitId,
+    dir: PathBuf,
+    signal: Signal,
+    origin: Origin,
+    columns: ArrowWriter<File>,
+    index: IndexWriter,
+    time_range: Option<TimeRange>,
+}
+
+impl SplitWriter {
+    /// Makes the directory and begins its files.
+    pub(crate) fn create(
+        splits_dir: &Path,
+        signal: Signal,
+        origin: Origin,
+    ) -> Result<Self, SealError> {
+        let id = SplitId::new(origin.sealed);
+        let dir = splits_dir.join(format!("{TEMPORARY_PREFIX}{id}"));
+        let index_dir = dir.join(INDEX_DIR);
+        files::create_dir(&index_dir)?;
+        let file = files::create_new(&dir.join(ROWS_FILE))?;
+        let properties = writer_properties(signal)?;
+        Ok(Self {
+            columns: ArrowWriter::try_new(file, schema::schema(signal), Some(properties))?,
+            index: IndexWriter::create(&index_dir, signal)?,
+            id,
+            dir,
+            signal,
+            origin,
+            time_range: None,
+        })
+    }
+
+    /// Adds the next rows: positions among the rows of `batches`, which have the signal's schema.
+    pub(crate) fn write(
+        &mut self,
+        batches: &[&RecordBatch],
+        positions: &[Position],
+    ) -> Result<(), SealError> {
+        let chunk = interleave_record_batch(batches, positions)?;
+        self.columns.write(&chunk)?;
+        self.index.add_rows(&chunk)?;
+        let range = crate::hot::time_range_of(self.signal, &chunk)?;
+        let known = self.time_range.unwrap_or(range);
+        self.time_range = Some(enclosing(known, range));
+        Ok(())
+    }
+
+    /// Completes the files; durable on return. At least one row was written.
+    pub(crate) fn finish(self) -> Result<WrittenSplit, SealError> {
+        finish_columns(self.columns)?;
+        let row_count = self.index.finish()?;
+        assert!(row_count > 0, "an empty split is never written");
+        let time_range = self.time_range.unwrap_or(TimeRange::ALL);
+        let mut metadata =
+            SplitMetadata::new(&self.id, self.signal, row_count, time_range, self.origin);
+        metadata.add_files(&self.dir)?;
+        metadata.write(&self.dir)?;
+        Ok(WrittenSplit {
+            id: self.id,
+            dir: self.dir,
+            metadata,
+            signal: self.signal,
+        })
+    }
 }
 
 /// A complete, durable split that nobody can see yet.

@@ -15,7 +15,7 @@ pub mod time;
 mod columns;
 mod resource_column;
 
-pub use attributes::{Attribute, AttributeValue};
+pub use attributes::{Attribute, AttributeValue, ValueType, double_text};
 pub use columns::BatchError;
 pub use ids::{IdError, SpanId, TraceId};
 pub use log_record::{LogReader, LogRecord, Severity};

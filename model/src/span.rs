@@ -384,6 +384,20 @@ impl SpanReader {
         }
     }
 
+    /// Calls `visit` with key and text of every attribute of the span's events.
+    pub fn visit_event_attributes(&self, row: usize, visit: &mut dyn FnMut(&str, &str)) {
+        self.events
+            .texts(row)
+            .for_each(|(key, text)| visit(key, text));
+    }
+
+    /// Calls `visit` with key and text of every attribute of the span's links.
+    pub fn visit_link_attributes(&self, row: usize, visit: &mut dyn FnMut(&str, &str)) {
+        self.links
+            .texts(row)
+            .for_each(|(key, text)| visit(key, text));
+    }
+
     /// The resource of the row.
     ///
     /// # Errors

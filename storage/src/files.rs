@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 /// A file operation that failed, with the path it was about.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed on {}", path.display())]
@@ -129,6 +131,22 @@ pub(crate) fn remove_dir(path: &Path) -> Result<(), FileError> {
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at("read file", path))
+}
+
+/// Maps a file of a split into memory. Such a file never changes, and stays readable when its name is
+/// removed meanwhile.
+pub(crate) fn map(file: &File) -> io::Result<Bytes> {
+    if file.metadata()?.len() == 0 {
+        return Ok(Bytes::new());
+    }
+    #[expect(
+        unsafe_code,
+        reason = "a mapping is the cheapest way to read a little of a large file"
+    )]
+    // SAFETY: the files of splits are written once, under another name, and never changed or cut
+    // afterwards; nobody else writes below the data directory, which is locked.
+    let mapped = unsafe { memmap2::Mmap::map(file)? };
+    Ok(Bytes::from_owner(mapped))
 }
 
 /// The entries of a directory, sorted by name.

@@ -15,7 +15,7 @@ use crate::error::ReadError;
 use crate::filter::{Filter, Matcher, Rows};
 use crate::snapshot::{Columns, Match, OperationCount, project};
 
-/// The group of log records that belong to no trace.
+/// The group of log records, which are not grouped by trace.
 pub(crate) const NO_GROUP: u32 = u32::MAX;
 
 /// Acknowledged rows of one signal, never changed once made.
@@ -121,8 +121,11 @@ impl HotBatch {
             Signal::Traces => Some(DurationColumn::new(&self.batch)?),
             Signal::Logs => None,
         };
-        let groups = self.groups()?;
-        for (row, group) in (0..self.row_count()).zip(groups) {
+        let groups = match self.signal {
+            Signal::Traces => self.groups()?,
+            Signal::Logs => &[],
+        };
+        for row in 0..self.row_count() {
             if !matcher.matches(row as usize)? {
                 continue;
             }
@@ -130,7 +133,7 @@ impl HotBatch {
                 row,
                 time: matcher.time(row as usize),
                 duration_nano: durations.map_or(0, |durations| durations.value(row as usize)),
-                group: *group,
+                group: groups.get(row as usize).copied().unwrap_or(NO_GROUP),
             };
             if visit(found).is_break() {
                 break;

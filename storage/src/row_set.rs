@@ -28,10 +28,31 @@ impl RowSet {
         set
     }
 
+    /// How many rows there are to choose from.
+    pub(crate) fn row_count(&self) -> u32 {
+        self.row_count
+    }
+
     /// Adds a row; panics when the split has no such row, which callers check.
     pub(crate) fn insert(&mut self, row: u32) {
         assert!(row < self.row_count, "row {row} of {}", self.row_count);
         self.words[(row / 64) as usize] |= 1 << (row % 64);
+    }
+
+    /// Adds rows that lie side by side; panics when the split has not all of them.
+    pub(crate) fn insert_range(&mut self, rows: std::ops::Range<u32>) {
+        rows.for_each(|row| self.insert(row));
+    }
+
+    /// Whether the row is in the set.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        let word = self.words.get((row / 64) as usize);
+        word.is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// Whether there is no row in the set.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
     }
 
     /// Keeps the rows that are in both.

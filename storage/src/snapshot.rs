@@ -95,13 +95,13 @@ pub struct Match {
     pub time: UnixNanos,
     /// End minus start of the span; 0 for log records.
     pub duration_nano: u64,
-    /// Rows of this source with the same group belong to the same trace. They need not lie side by
-    /// side. Log records without a valid trace id have [`Match::NO_GROUP`].
+    /// Spans of this source with the same group belong to the same trace. They need not lie side by
+    /// side. Log records have [`Match::NO_GROUP`].
     pub group: u32,
 }
 
 impl Match {
-    /// The group of log records that belong to no trace.
+    /// The group of log records, which are not grouped by trace.
     pub const NO_GROUP: u32 = crate::hot::NO_GROUP;
 }
 

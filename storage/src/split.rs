@@ -1,11 +1,20 @@
 //! A split: the immutable unit on disk, Parquet columns with a tantivy index beside them.
 
+mod attribute_columns;
+mod attribute_scan;
 pub(crate) mod find;
 pub(crate) mod id;
+pub(crate) mod keys;
+mod logical;
 pub(crate) mod metadata;
-pub(crate) mod parquet_file;
+mod parents;
+mod parquet_file;
+mod physical;
+mod properties;
 pub(crate) mod reader;
+mod row_writer;
 pub(crate) mod sort;
+mod source_rows;
 pub(crate) mod writer;
 
 /// The file with the values, in the directory of the split.

@@ -1,10 +1,19 @@
-//! The tantivy index of a split: which rows hold which terms. Document number = row number.
+//! The index of a split: which rows hold which values. Nothing is stored in it; the values are in the
+//! columns. docs/formats/split.md lists the fields and files.
 //!
-//! Nothing is stored in it; the values are in the columns. docs/formats/split.md lists the fields.
+//! Terms are in one tantivy segment whose document number is the row number. Beside it lie the rows of
+//! traces, where traces begin, and filters for the values of keys that have too many for terms.
 
+pub(crate) mod attributes;
+mod postings;
 pub(crate) mod query;
 pub(crate) mod reader;
+mod segment;
+pub(crate) mod services;
 pub(crate) mod term;
+mod trace_index;
+mod trace_starts;
+mod value_filter;
 pub(crate) mod writer;
 
 use model::Signal;
@@ -17,27 +26,26 @@ use tantivy::schema::{
 pub(crate) const TIME: &str = "time";
 /// The name of the fast field with the duration of a span.
 pub(crate) const DURATION: &str = "duration_nano";
-/// The name of the fast field with the number of a row's trace within the split.
-pub(crate) const TRACE_ORDINAL: &str = "trace_ordinal";
-/// The name of the fast field with the number of a row's resource within the split.
-pub(crate) const RESOURCE: &str = "resource";
 /// The name of the fast field with the severity of a log record.
 pub(crate) const SEVERITY: &str = "severity_number";
 
 /// The fields of both signals; the others exist for one signal only.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields {
-    /// 16 bytes; absent for log records of no trace.
-    pub(crate) trace_id: Field,
-    pub(crate) service: Field,
-    /// `key=value` of the row's own attributes, its events, links and scope.
+    /// `key=value` of the row's own attributes, its events and links.
     pub(crate) attribute: Field,
+    /// Keys of which the values have no terms.
+    pub(crate) filtered_key: Field,
     /// Number of the row's resource.
     pub(crate) resource: Field,
-    /// `key=value` of the resource, in the first row that has it and in no other.
+    /// `key=value` of resources; its documents are resource numbers.
     pub(crate) resource_attribute: Field,
-    pub(crate) time: Field,
-    pub(crate) trace_ordinal: Field,
+    /// Service names; its documents are resource numbers.
+    pub(crate) service: Field,
+    /// Number of the row's scope, for scopes that have attributes.
+    pub(crate) scope: Field,
+    /// `key=value` of scopes; its documents are scope numbers.
+    pub(crate) scope_attribute: Field,
     pub(crate) of_signal: SignalFields,
 }
 
@@ -45,14 +53,12 @@ pub(crate) struct Fields {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SignalFields {
     Traces {
-        name: Field,
+        /// Service, kind and name.
         operation: Field,
-        kind: Field,
+        /// Status codes other than 0.
         status: Field,
-        duration: Field,
     },
     Logs {
-        severity: Field,
         event_name: Field,
     },
 }
@@ -60,35 +66,37 @@ pub(crate) enum SignalFields {
 /// The index schema of a signal. The order of the fields is part of the format.
 pub(crate) fn index_schema(signal: Signal) -> (Schema, Fields) {
     let mut builder = Schema::builder();
-    let trace_id = builder.add_bytes_field("trace_id", BytesOptions::default().set_indexed());
-    let service = add_text(&mut builder, "service");
     let attribute = add_text(&mut builder, "attribute");
-    let resource =
-        builder.add_u64_field(RESOURCE, NumericOptions::default().set_indexed().set_fast());
+    let filtered_key = add_text(&mut builder, "filtered_key");
+    let resource = add_bytes(&mut builder, "resource");
     let resource_attribute = add_text(&mut builder, "resource_attribute");
-    let time = builder.add_u64_field(TIME, NumericOptions::default().set_fast());
-    let trace_ordinal = builder.add_u64_field(TRACE_ORDINAL, NumericOptions::default().set_fast());
+    let service = add_text(&mut builder, "service");
+    let scope = add_bytes(&mut builder, "scope");
+    let scope_attribute = add_text(&mut builder, "scope_attribute");
+    builder.add_u64_field(TIME, NumericOptions::default().set_fast());
     let of_signal = match signal {
-        Signal::Traces => SignalFields::Traces {
-            name: add_text(&mut builder, "name"),
-            operation: add_text(&mut builder, "operation"),
-            kind: builder.add_i64_field("kind", NumericOptions::default().set_indexed()),
-            status: builder.add_i64_field("status_code", NumericOptions::default().set_indexed()),
-            duration: builder.add_u64_field(DURATION, NumericOptions::default().set_fast()),
-        },
-        Signal::Logs => SignalFields::Logs {
-            severity: builder.add_i64_field(SEVERITY, NumericOptions::default().set_fast()),
-            event_name: add_text(&mut builder, "event_name"),
-        },
+        Signal::Traces => {
+            builder.add_u64_field(DURATION, NumericOptions::default().set_fast());
+            SignalFields::Traces {
+                operation: add_text(&mut builder, "operation"),
+                status: add_bytes(&mut builder, "status_code"),
+            }
+        }
+        Signal::Logs => {
+            builder.add_i64_field(SEVERITY, NumericOptions::default().set_fast());
+            SignalFields::Logs {
+                event_name: add_text(&mut builder, "event_name"),
+            }
+        }
     };
     let fields = Fields {
-        trace_id,
-        service,
         attribute,
+        filtered_key,
         resource,
         resource_attribute,
-        time,
-        trace_ordinal,
+        service,
+        scope,
+        scope_attribute,
         of_signal,
     };
     (builder.build(), fields)
@@ -101,4 +109,9 @@ fn add_text(builder: &mut SchemaBuilder, name: &str) -> Field {
         .set_index_option(IndexRecordOption::Basic)
         .set_fieldnorms(false);
     builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
+}
+
+/// Numbers as terms: four bytes, big-endian.
+fn add_bytes(builder: &mut SchemaBuilder, name: &str) -> Field {
+    builder.add_bytes_field(name, BytesOptions::default().set_indexed())
 }

@@ -1,16 +1,18 @@
 //! Finds the rows of a split that satisfy a filter: index first, rows only where they must be seen.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
-use model::BatchError;
+use model::{BatchError, UnixNanos};
 
+use super::attribute_scan;
 use super::reader::{Split, SplitFiles};
 use crate::columns::time_columns;
 use crate::error::ReadError;
-use crate::filter::{self, Filter, Matcher, Predicate, Rows};
+use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
 use crate::row_set::RowSet;
 use crate::snapshot::{Columns, Match};
-use crate::text_index::query::{self, Answer};
+use crate::text_index::reader::TextIndex;
+use crate::text_index::{query, term};
 
 /// Candidate rows whose columns are read together.
 const VERIFIED_ROWS: usize = 4096;
@@ -25,17 +27,19 @@ pub(crate) fn find(
         return Ok(());
     }
     let files = split.files()?;
-    let (rows, unsure) = split.guard(|| candidates(split, &files, wanted))?;
+    let candidates = split.guard(|| Candidates::new(split, &files, wanted))?;
     let index = &files.index;
-    let in_time = |row: &u32| wanted.time.contains(model::UnixNanos(index.time(*row)));
-    let mut rows = rows.iter().filter(in_time);
+    let mut rows = candidates
+        .rows
+        .iter()
+        .filter(|row| candidates.fast_fields_match(index, *row));
     let as_match = |row: u32| Match {
         row,
-        time: model::UnixNanos(index.time(row)),
+        time: UnixNanos(index.time(row)),
         duration_nano: index.duration_nano(row),
         group: index.trace_ordinal(row),
     };
-    if unsure.is_empty() {
+    if candidates.unsure.is_empty() {
         for row in rows {
             if visit(as_match(row)).is_break() {
                 break;
@@ -48,7 +52,7 @@ pub(crate) fn find(
         if chunk.is_empty() {
             return Ok(());
         }
-        for row in verify(split, &chunk, wanted, &unsure)? {
+        for row in candidates.verify(split, &files, chunk)? {
             if visit(as_match(row)).is_break() {
                 return Ok(());
             }
@@ -56,66 +60,166 @@ pub(crate) fn find(
     }
 }
 
-/// The rows that the index cannot rule out, and the predicates that it leaves open.
-fn candidates<'a>(
-    split: &Split,
-    files: &SplitFiles,
+/// What the index leaves of the rows, and what has still to be looked at.
+struct Candidates<'a> {
     wanted: &'a Filter,
-) -> Result<(RowSet, Vec<&'a Predicate>), ReadError> {
-    let mut rows = RowSet::full(split.row_count());
-    let mut unsure = Vec::new();
-    for predicate in &wanted.all {
-        let answer = query::answer(&files.index, &predicate.test)
-            .map_err(|error| split.index_error(error))?;
-        match (answer, predicate.negated) {
-            (Answer::Exactly(found), false) => rows.intersect(&found),
-            (Answer::Exactly(found), true) => rows.subtract(&found),
-            (Answer::AtMost(found), false) => {
-                rows.intersect(&found);
-                unsure.push(predicate);
-            }
-            (Answer::AtMost(_), true) | (Answer::Unknown, _) => unsure.push(predicate),
-        }
-    }
-    Ok((rows, unsure))
+    rows: RowSet,
+    durations: Vec<(bool, &'a RangeInclusive<u64>)>,
+    severities: Vec<(bool, &'a RangeInclusive<i32>)>,
+    unsure: Vec<Unsure<'a>>,
 }
 
-/// Which of the rows satisfy the predicates, by looking at the values.
-fn verify(
-    split: &Split,
-    rows: &[u32],
-    wanted: &Filter,
-    predicates: &[&Predicate],
-) -> Result<Vec<u32>, ReadError> {
-    let signal = split.signal();
-    let mut names = Some(time_columns(signal).to_vec());
-    for predicate in predicates {
-        match (filter::columns_of(signal, &predicate.test), &mut names) {
-            (Some(more), Some(names)) => names.extend(
-                more.iter()
-                    .filter(|n| !names.contains(n))
-                    .collect::<Vec<_>>(),
-            ),
-            _ => names = None,
+/// A predicate that the index does not decide for every row.
+struct Unsure<'a> {
+    predicate: &'a Predicate,
+    /// Rows that pass its test.
+    sure: RowSet,
+    /// Rows that may pass its test.
+    maybe: RowSet,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(split: &Split, files: &SplitFiles, wanted: &'a Filter) -> Result<Self, ReadError> {
+        let mut candidates = Self {
+            wanted,
+            rows: RowSet::full(split.row_count()),
+            durations: Vec::new(),
+            severities: Vec::new(),
+            unsure: Vec::new(),
+        };
+        for predicate in &wanted.all {
+            match (&predicate.test, split.signal()) {
+                (Test::DurationNano(range), model::Signal::Traces) => {
+                    candidates.durations.push((predicate.negated, range));
+                }
+                (Test::SeverityNumber(range), model::Signal::Logs) => {
+                    candidates.severities.push((predicate.negated, range));
+                }
+                _ => candidates.ask_index(split, files, predicate)?,
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn ask_index(
+        &mut self,
+        split: &Split,
+        files: &SplitFiles,
+        predicate: &'a Predicate,
+    ) -> Result<(), ReadError> {
+        let answer = query::answer(&files.index, &predicate.test);
+        let mut answer = answer.map_err(|error| split.index_error(error))?;
+        answer.maybe.subtract(&answer.sure);
+        if predicate.negated {
+            self.rows.subtract(&answer.sure);
+        } else {
+            let mut possible = answer.sure.clone();
+            possible.unite(&answer.maybe);
+            self.rows.intersect(&possible);
+        }
+        if !answer.maybe.is_empty() {
+            self.unsure.push(Unsure {
+                predicate,
+                sure: answer.sure,
+                maybe: answer.maybe,
+            });
+        }
+        Ok(())
+    }
+
+    fn fast_fields_match(&self, index: &TextIndex, row: u32) -> bool {
+        let duration_matches = |(negated, range): &(bool, &RangeInclusive<u64>)| {
+            range.contains(&index.duration_nano(row)) != *negated
+        };
+        let severity_matches = |(negated, range): &(bool, &RangeInclusive<i32>)| {
+            let severity = index.severity(row).unwrap_or_default();
+            (i64::from(*range.start())..=i64::from(*range.end())).contains(&severity) != *negated
+        };
+        self.durations.iter().all(duration_matches)
+            && self.severities.iter().all(severity_matches)
+            && self.wanted.time.contains(UnixNanos(index.time(row)))
+    }
+
+    /// Which of the rows satisfy the predicates that are not decided, by looking at the values.
+    fn verify(
+        &self,
+        split: &Split,
+        files: &SplitFiles,
+        mut rows: Vec<u32>,
+    ) -> Result<Vec<u32>, ReadError> {
+        for unsure in &self.unsure {
+            let (open, decided): (Vec<u32>, Vec<u32>) =
+                rows.iter().partition(|row| unsure.maybe.contains(**row));
+            let holds = unsure.look(split, files, &open)?;
+            let negated = unsure.predicate.negated;
+            let passes = open
+                .iter()
+                .zip(holds)
+                .filter(|(_, holds)| *holds != negated);
+            let decided = decided
+                .into_iter()
+                .filter(|row| unsure.sure.contains(*row) != negated);
+            rows = decided.chain(passes.map(|(row, _)| *row)).collect();
+            rows.sort_unstable();
+        }
+        Ok(rows)
+    }
+}
+
+impl Unsure<'_> {
+    /// Whether each of the rows passes the test.
+    fn look(
+        &self,
+        split: &Split,
+        files: &SplitFiles,
+        rows: &[u32],
+    ) -> Result<Vec<bool>, ReadError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &self.predicate.test {
+            // A cut term of a resource or scope may be meant: only whole rows tell.
+            Test::Attribute { key, value } if !is_ambiguous(key, value) => split.guard(|| {
+                let places = files.index.filtered_places(key);
+                attribute_scan::matches(&files.columns, rows, (key, value), places)
+                    .map_err(|error| split.column_error(error))
+            }),
+            test => look_at_rows(split, rows, test),
         }
     }
-    let columns = names.as_deref().map_or(Columns::All, Columns::Named);
-    let batch = split.read(rows, columns)?;
+}
+
+/// Whether terms of other values may be mistaken for those looked for.
+fn is_ambiguous(key: &str, value: &TextMatch) -> bool {
+    match value {
+        TextMatch::Exact(value) => term::is_ambiguous(&term::attribute(key, value)),
+        TextMatch::Prefix(prefix) => !term::term_prefix(&term::attribute(key, prefix)).1,
+        TextMatch::Any => !term::term_prefix(&term::attribute(key, "")).1,
+    }
+}
+
+fn look_at_rows(split: &Split, rows: &[u32], test: &Test) -> Result<Vec<bool>, ReadError> {
+    let signal = split.signal();
+    let names = filter::columns_of(signal, test).map(|more| {
+        let times = time_columns(signal).iter().copied();
+        times.chain(more.iter().copied()).collect::<Vec<_>>()
+    });
+    let batch = split.read(rows, names.as_deref().map_or(Columns::All, Columns::Named))?;
     let whole = names
         .is_none()
         .then(|| Rows::new(signal, &batch))
         .transpose()?;
+    let predicate = Predicate {
+        negated: false,
+        test: test.clone(),
+    };
     let matcher = Matcher::of_predicates(
         signal,
         &batch,
         whole.as_ref(),
-        wanted.time,
-        predicates.iter().copied(),
+        model::TimeRange::ALL,
+        std::iter::once(&predicate),
     )?;
-    let verified = rows
-        .iter()
-        .enumerate()
-        .map(|(position, row)| Ok::<_, BatchError>(matcher.matches(position)?.then_some(*row)));
-    let verified = verified.collect::<Result<Vec<_>, _>>()?;
-    Ok(verified.into_iter().flatten().collect())
+    let holds = (0..rows.len()).map(|place| matcher.matches(place));
+    Ok(holds.collect::<Result<Vec<bool>, BatchError>>()?)
 }

@@ -10,9 +10,10 @@ use super::id::SplitId;
 use crate::catalog::PublishedSplit;
 use crate::error::{MetadataError, ReadError};
 use crate::files::{self, FileError};
+use crate::text_index::writer::IndexMetadata;
 
 /// Raised when a reader of an older version could not read a split.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// Name of the file in the directory of the split.
 const FILE: &str = "metadata.json";
@@ -34,6 +35,8 @@ pub(crate) struct SplitMetadata {
     pub(crate) wal_sequence: u64,
     /// When it was written; retention counts from here.
     pub(crate) sealed_unix_nano: u64,
+    /// What readers of the index have to know.
+    pub(crate) index: IndexMetadata,
     /// Every other file of the split.
     pub(crate) files: Vec<FileMetadata>,
 }
@@ -74,6 +77,7 @@ impl SplitMetadata {
             end_unix_nano: time_range.end.0,
             wal_sequence: origin.wal_sequence,
             sealed_unix_nano: origin.sealed.0,
+            index: IndexMetadata::default(),
             files: Vec::new(),
         }
     }

@@ -1,14 +1,14 @@
-//! Reads chosen rows and columns of a split's Parquet file.
+//! Reads chosen rows and columns of a split's Parquet file, as they stand there.
 
 use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
+use bytes::Bytes;
 use model::Signal;
-use model::schema;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
@@ -16,30 +16,32 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::PageIndexPolicy;
 
-use crate::snapshot::Columns;
+use super::physical::{Dedicated, dedicated_columns};
+use crate::files;
 
-/// The file with its footer and page index in memory. It is opened anew for each read: a shared
-/// handle has one position, and readers would move it under each other.
+/// The mapped file with its footer and page index in memory.
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
-    path: PathBuf,
+    bytes: Bytes,
     metadata: ArrowReaderMetadata,
     schema: SchemaRef,
+    dedicated: Vec<Dedicated>,
     /// First row of each row group, and the number of rows at the end.
     group_starts: Vec<usize>,
 }
 
 impl ParquetFile {
-    /// Reads footer and page index.
+    /// Maps the file and reads footer and page index.
     pub(crate) fn open(path: &Path, signal: Signal, row_count: u32) -> ParquetResult<Self> {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let metadata = ArrowReaderMetadata::load(&File::open(path)?, options)?;
-        let schema = schema::schema(signal);
-        if metadata.schema().fields() != schema.fields() {
+        let bytes = files::map(&File::open(path)?)?;
+        let metadata = ArrowReaderMetadata::load(&bytes, options)?;
+        let schema = SchemaRef::clone(metadata.schema());
+        let Some(dedicated) = dedicated_columns(signal, &schema) else {
             return Err(ParquetError::General(
                 "not the columns of this version".to_owned(),
             ));
-        }
+        };
         let mut group_starts = vec![0];
         let mut rows = 0;
         for group in metadata.metadata().row_groups() {
@@ -51,23 +53,34 @@ impl ParquetFile {
             return Err(ParquetError::General("not the number of rows".to_owned()));
         }
         Ok(Self {
-            path: path.to_path_buf(),
+            bytes,
             metadata,
             schema,
+            dedicated,
             group_starts,
         })
     }
 
-    /// Reads rows, which ascend and exist; the columns come in the order of the schema.
-    pub(crate) fn read(&self, rows: &[u32], columns: Columns<'_>) -> ParquetResult<RecordBatch> {
-        let mask = self.mask(columns);
-        let projected = self.projected_schema(columns)?;
+    /// The columns for single attributes, by number.
+    pub(crate) fn dedicated(&self) -> &[Dedicated] {
+        &self.dedicated
+    }
+
+    /// Every column of the file.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Reads columns, by position in ascending order, of rows, which ascend and exist.
+    pub(crate) fn read(&self, rows: &[u32], columns: &[usize]) -> ParquetResult<RecordBatch> {
+        let projected = SchemaRef::new(self.schema.project(columns)?);
         if rows.is_empty() {
             return Ok(RecordBatch::new_empty(projected));
         }
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
         let (groups, selection) = self.select(rows);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            File::open(&self.path)?,
+            self.bytes.clone(),
             self.metadata.clone(),
         )
         .with_projection(mask)
@@ -115,32 +128,5 @@ impl ParquetFile {
             groups,
             RowSelection::from_consecutive_ranges(ranges.into_iter(), offset),
         )
-    }
-
-    fn mask(&self, columns: Columns<'_>) -> ProjectionMask {
-        match columns {
-            Columns::All => ProjectionMask::all(),
-            Columns::Named(names) => {
-                let roots = names
-                    .iter()
-                    .filter_map(|name| self.schema.index_of(name).ok());
-                ProjectionMask::roots(self.metadata.parquet_schema(), roots)
-            }
-        }
-    }
-
-    fn projected_schema(&self, columns: Columns<'_>) -> ParquetResult<SchemaRef> {
-        match columns {
-            Columns::All => Ok(SchemaRef::clone(&self.schema)),
-            Columns::Named(names) => {
-                let mut indices: Vec<usize> = names
-                    .iter()
-                    .filter_map(|name| self.schema.index_of(name).ok())
-                    .collect();
-                indices.sort_unstable();
-                indices.dedup();
-                Ok(SchemaRef::new(self.schema.project(&indices)?))
-            }
-        }
     }
 }

@@ -16,14 +16,14 @@ use tantivy::TantivyError;
 use super::id::SplitId;
 use super::metadata::SplitMetadata;
 use super::parquet_file::ParquetFile;
-use super::{INDEX_DIR, ROWS_FILE};
+use super::{INDEX_DIR, ROWS_FILE, logical};
 use crate::catalog::PublishedSplit;
 use crate::columns::IdColumn;
 use crate::error::{MetadataError, ReadError};
 use crate::files;
 use crate::snapshot::{Columns, OperationCount, project};
 use crate::text_index::reader::TextIndex;
-use crate::text_index::{Fields, SignalFields, term};
+use crate::text_index::{SignalFields, services, term};
 
 /// One published split.
 #[derive(Debug)]
@@ -124,7 +124,8 @@ impl Split {
         self.metadata.verify(&self.dir, &self.id)?;
         self.guard(|| {
             let rows = self.row_count();
-            let index = TextIndex::open(&self.dir.join(INDEX_DIR), self.signal, rows)
+            let metadata = self.metadata.index.clone();
+            let index = TextIndex::open(&self.dir.join(INDEX_DIR), self.signal, rows, metadata)
                 .map_err(|error| self.index_error(error))?;
             let columns = ParquetFile::open(&self.dir.join(ROWS_FILE), self.signal, rows)
                 .map_err(|error| self.column_error(error))?;
@@ -135,12 +136,20 @@ impl Split {
     /// See [`crate::Source::rows_of_trace`].
     pub(crate) fn rows_of_trace(&self, id: TraceId) -> Result<Vec<u32>, ReadError> {
         let files = self.files()?;
-        self.guard(|| {
-            files
-                .index
-                .rows_of_trace(id)
-                .map_err(|error| self.index_error(error))
-        })
+        let candidates = self.guard(|| {
+            let candidates = files.index.trace_candidates(id);
+            candidates.map_err(|error| self.index_error(error))
+        })?;
+        let mut rows = Vec::new();
+        for candidate in candidates {
+            // Rows of one list are of one trace: the first tells which.
+            let first = candidate.first().copied().into_iter().collect::<Vec<_>>();
+            if self.trace_ids(&first)?.contains(&Some(id)) {
+                rows.extend(candidate);
+            }
+        }
+        rows.sort_unstable();
+        Ok(rows)
     }
 
     /// See [`crate::Source::trace_ids`].
@@ -168,9 +177,7 @@ impl Split {
         }
         let files = self.files()?;
         let read = || {
-            files
-                .columns
-                .read(rows, columns)
+            logical::read(&files.columns, self.signal, rows, columns)
                 .map_err(|error| self.column_error(error))
         };
         project(&self.guard(read)?, columns)
@@ -179,18 +186,13 @@ impl Split {
     /// See [`crate::Source::service_counts`].
     pub(crate) fn service_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
         let files = self.files()?;
-        let Fields { service, .. } = *files.index.fields();
-        let mut counts = Vec::new();
-        for (text, first_row, count) in self.term_counts(&files, service, "")? {
-            let service = if term::is_cut(&text) {
-                self.text_of_row(first_row, column::SERVICE_NAME)?
-            } else {
-                text
-            };
-            counts.push((service, count));
-        }
-        counts.sort_unstable();
-        Ok(counts)
+        self.guard(|| {
+            let counts = services::counts(&files.index, &|row| {
+                let text = self.text_of_row(row, column::SERVICE_NAME);
+                text.map_err(|error| TantivyError::InternalError(error.to_string()))
+            });
+            counts.map_err(|error| self.index_error(error))
+        })
     }
 
     /// See [`crate::Source::operation_counts`].

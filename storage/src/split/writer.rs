@@ -1,21 +1,15 @@
 //! Writes a split into a directory of its own: columns, index, metadata, all durable on return.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_select::interleave::interleave_record_batch;
-use model::schema::{self, column};
 use model::{Signal, TimeRange};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
 
 use super::id::SplitId;
+use super::keys::Keys;
 use super::metadata::{Origin, SplitMetadata};
+use super::row_writer::{RowWriter, choose_columns, look_at};
 use super::sort::Position;
 use super::{INDEX_DIR, ROWS_FILE, sort};
 use crate::catalog::PublishedSplit;
@@ -24,10 +18,6 @@ use crate::files;
 use crate::hot::HotBatch;
 use crate::text_index::writer::IndexWriter;
 
-/// Rows that are decoded together; a smaller number makes reading one trace cheaper.
-const PAGE_ROWS: usize = 1024;
-/// Rows that share dictionaries.
-pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Rows that are put in order at a time, to bound the memory this takes.
 const CHUNK_ROWS: usize = 8 * 1024;
 
@@ -55,13 +45,15 @@ pub(crate) struct SplitWriter {
     dir: PathBuf,
     signal: Signal,
     origin: Origin,
-    columns: ArrowWriter<File>,
+    keys: Keys,
     index: IndexWriter,
+    /// There once the first rows have shown which columns are worth having.
+    rows: Option<RowWriter>,
     time_range: Option<TimeRange>,
 }
 
 impl SplitWriter {
-    /// Makes the directory and begins its files.
+    /// Makes the directory.
     pub(crate) fn create(
         splits_dir: &Path,
         signal: Signal,
@@ -69,44 +61,66 @@ impl SplitWriter {
     ) -> Result<Self, SealError> {
         let id = SplitId::new(origin.sealed);
         let dir = splits_dir.join(format!("{TEMPORARY_PREFIX}{id}"));
-        let index_dir = dir.join(INDEX_DIR);
-        files::create_dir(&index_dir)?;
-        let file = files::create_new(&dir.join(ROWS_FILE))?;
-        let properties = writer_properties(signal)?;
+        files::create_dir(&dir.join(INDEX_DIR))?;
         Ok(Self {
-            columns: ArrowWriter::try_new(file, schema::schema(signal), Some(properties))?,
-            index: IndexWriter::create(&index_dir, signal)?,
             id,
             dir,
             signal,
             origin,
+            keys: Keys::default(),
+            index: IndexWriter::new(signal),
+            rows: None,
             time_range: None,
         })
     }
 
     /// Adds the next rows: positions among the rows of `batches`, which have the signal's schema.
+    /// The first call decides which attributes get columns of their own.
     pub(crate) fn write(
         &mut self,
         batches: &[&RecordBatch],
         positions: &[Position],
     ) -> Result<(), SealError> {
-        let chunk = interleave_record_batch(batches, positions)?;
-        self.columns.write(&chunk)?;
-        self.index.add_rows(&chunk)?;
-        let range = crate::hot::time_range_of(self.signal, &chunk)?;
-        let known = self.time_range.unwrap_or(range);
-        self.time_range = Some(enclosing(known, range));
-        Ok(())
+        let mut sources = look_at(self.signal, batches, positions, &mut self.keys)?;
+        let rows = match &mut self.rows {
+            Some(rows) => rows,
+            None => {
+                let choices = choose_columns(&sources, positions);
+                let file = files::create_new(&self.dir.join(ROWS_FILE))?;
+                self.rows
+                    .insert(RowWriter::new(self.signal, &choices, file)?)
+            }
+        };
+        for (number, row) in positions {
+            let Some(time) = sources.get(number).map(|source| source.time(*row)) else {
+                continue;
+            };
+            let moment = TimeRange::enclosing(time, time);
+            self.time_range = Some(
+                self.time_range
+                    .map_or(moment, |known| enclosing(known, moment)),
+            );
+        }
+        rows.write(
+            batches,
+            &mut sources,
+            positions,
+            &mut self.index,
+            &mut self.keys,
+        )
     }
 
     /// Completes the files; durable on return. At least one row was written.
     pub(crate) fn finish(self) -> Result<WrittenSplit, SealError> {
-        finish_columns(self.columns)?;
-        let row_count = self.index.finish()?;
+        if let Some(rows) = self.rows {
+            rows.finish()?;
+        }
+        let (row_count, index) = self.index.finish(&self.dir.join(INDEX_DIR))?;
         assert!(row_count > 0, "an empty split is never written");
         let time_range = self.time_range.unwrap_or(TimeRange::ALL);
         let mut metadata =
             SplitMetadata::new(&self.id, self.signal, row_count, time_range, self.origin);
+        metadata.index = index;
         metadata.add_files(&self.dir)?;
         metadata.write(&self.dir)?;
         Ok(WrittenSplit {
@@ -188,49 +202,9 @@ pub(crate) fn remove_temporary(splits_dir: &Path) -> Result<(), files::FileError
     Ok(())
 }
 
-fn finish_columns(columns: ArrowWriter<File>) -> Result<(), SealError> {
-    let file = columns.into_inner()?;
-    file.sync_all()
-        .map_err(|error| SealError::Columns(ParquetError::External(Box::new(error))))
-}
-
 fn enclosing(a: TimeRange, b: TimeRange) -> TimeRange {
     TimeRange {
         start: a.start.min(b.start),
         end: a.end.max(b.end),
     }
-}
-
-/// Measured choices, see docs/formats/split.md.
-fn writer_properties(signal: Signal) -> Result<WriterProperties, SealError> {
-    let path = |name: &str| ColumnPath::from(name);
-    let mut builder = WriterProperties::builder()
-        .set_created_by("spandrel".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_column_statistics_enabled(path(column::TRACE_ID), EnabledStatistics::Page);
-    // Random bytes neither compress nor repeat.
-    for name in [column::SPAN_ID, column::PARENT_SPAN_ID] {
-        if schema::schema(signal).index_of(name).is_ok() {
-            builder = builder
-                .set_column_dictionary_enabled(path(name), false)
-                .set_column_compression(path(name), Compression::UNCOMPRESSED);
-        }
-    }
-    let numbers: &[&str] = match signal {
-        Signal::Traces => &[column::START_TIME, column::DURATION_NANO],
-        Signal::Logs => &[column::TIME, column::OBSERVED_TIME],
-    };
-    for name in numbers {
-        builder = builder
-            .set_column_dictionary_enabled(path(name), false)
-            .set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
-    }
-    let time = numbers.first().copied().unwrap_or_default();
-    Ok(builder
-        .set_column_statistics_enabled(path(time), EnabledStatistics::Page)
-        .build())
 }

@@ -1,8 +1,10 @@
-//! The open index of a split: terms, their rows, and the fast fields.
+//! The open index of a split: terms and their rows, fast fields, traces, filters.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{Signal, TraceId};
 use tantivy::columnar::ColumnValues;
 use tantivy::directory::MmapDirectory;
@@ -13,22 +15,30 @@ use tantivy::{
     TantivyError,
 };
 
-use super::term;
-use super::{DURATION, Fields, RESOURCE, SEVERITY, TIME, TRACE_ORDINAL, index_schema};
+use super::attributes::place;
+use super::trace_index::{self, TraceIndex};
+use super::trace_starts::{self, TraceStarts};
+use super::value_filter::{self, ValueFilter};
+use super::writer::IndexMetadata;
+use super::{DURATION, Fields, SEVERITY, TIME, index_schema};
+use crate::files;
 use crate::row_set::RowSet;
 
 /// Reads the index without locks or threads of its own.
 pub(crate) struct TextIndex {
     segment: SegmentReader,
     fields: Fields,
+    metadata: IndexMetadata,
     row_count: u32,
     times: Arc<dyn ColumnValues<u64>>,
-    trace_ordinals: Arc<dyn ColumnValues<u64>>,
-    resources: Arc<dyn ColumnValues<u64>>,
     /// Spans only.
     durations: Option<Arc<dyn ColumnValues<u64>>>,
     /// Log records only.
     severities: Option<Arc<dyn ColumnValues<i64>>>,
+    traces: TraceIndex,
+    /// Spans only.
+    trace_starts: Option<TraceStarts>,
+    values: ValueFilter,
 }
 
 impl std::fmt::Debug for TextIndex {
@@ -41,7 +51,12 @@ impl std::fmt::Debug for TextIndex {
 
 impl TextIndex {
     /// Opens the index of a split with this many rows.
-    pub(crate) fn open(dir: &Path, signal: Signal, row_count: u32) -> TantivyResult<Self> {
+    pub(crate) fn open(
+        dir: &Path,
+        signal: Signal,
+        row_count: u32,
+        metadata: IndexMetadata,
+    ) -> TantivyResult<Self> {
         let index = Index::open(MmapDirectory::open(dir)?)?;
         let (schema, fields) = index_schema(signal);
         if index.schema() != schema {
@@ -51,30 +66,37 @@ impl TextIndex {
         }
         let segments = index.searchable_segments()?;
         let [segment] = segments.as_slice() else {
-            return Err(TantivyError::InternalError(
-                "a split has one segment".into(),
-            ));
+            return Err(damaged("a split has one segment"));
         };
         let segment = SegmentReader::open(segment)?;
         if segment.max_doc() != row_count || segment.has_deletes() {
-            return Err(TantivyError::InternalError(
-                "not one document per row".into(),
-            ));
+            return Err(damaged("not one document per row"));
         }
-        let fast = segment.fast_fields();
+        let map = |name: &str| Ok::<Bytes, TantivyError>(files::map(&File::open(dir.join(name))?)?);
+        let traces = TraceIndex::open(map(trace_index::FILE)?, row_count);
+        let values = ValueFilter::open(map(value_filter::FILE)?, row_count);
         let is_traces = signal == Signal::Traces;
+        let trace_starts = is_traces
+            .then(|| {
+                let starts = TraceStarts::open(&map(trace_starts::FILE)?, row_count);
+                starts.ok_or_else(|| damaged("not one bit per row"))
+            })
+            .transpose()?;
+        let fast = segment.fast_fields();
         Ok(Self {
             times: fast.column_first_or_default(TIME)?,
-            trace_ordinals: fast.column_first_or_default(TRACE_ORDINAL)?,
-            resources: fast.column_first_or_default(RESOURCE)?,
             durations: is_traces
                 .then(|| fast.column_first_or_default(DURATION))
                 .transpose()?,
             severities: (!is_traces)
                 .then(|| fast.column_first_or_default(SEVERITY))
                 .transpose()?,
+            traces: traces.ok_or_else(|| damaged("the table of traces is too short"))?,
+            values: values.ok_or_else(|| damaged("the filters are too short"))?,
+            trace_starts,
             segment,
             fields,
+            metadata,
             row_count,
         })
     }
@@ -91,8 +113,12 @@ impl TextIndex {
         self.times.get_val(row)
     }
 
+    /// The number of a span's trace within the split.
     pub(crate) fn trace_ordinal(&self, row: u32) -> u32 {
-        u32::try_from(self.trace_ordinals.get_val(row)).unwrap_or(crate::hot::NO_GROUP)
+        let ordinal = |starts: &TraceStarts| starts.ordinal(row);
+        self.trace_starts
+            .as_ref()
+            .map_or(crate::hot::NO_GROUP, ordinal)
     }
 
     /// Zero for log records.
@@ -102,41 +128,51 @@ impl TextIndex {
             .map_or(0, |durations| durations.get_val(row))
     }
 
-    /// Rows whose severity lies in the range; spans have none.
-    pub(crate) fn rows_of_severity(&self, range: &std::ops::RangeInclusive<i32>) -> RowSet {
-        let mut rows = RowSet::empty(self.row_count);
-        let Some(severities) = &self.severities else {
-            return rows;
-        };
-        let (first, last) = (i64::from(*range.start()), i64::from(*range.end()));
-        for row in 0..self.row_count {
-            if (first..=last).contains(&severities.get_val(row)) {
-                rows.insert(row);
-            }
-        }
-        rows
+    /// `None` for spans.
+    pub(crate) fn severity(&self, row: u32) -> Option<i64> {
+        self.severities
+            .as_ref()
+            .map(|severities| severities.get_val(row))
     }
 
-    /// Rows whose duration lies in the range; log records have none.
-    pub(crate) fn rows_of_duration(&self, range: &std::ops::RangeInclusive<u64>) -> RowSet {
-        let mut rows = RowSet::empty(self.row_count);
-        let Some(durations) = &self.durations else {
-            return rows;
-        };
-        for row in 0..self.row_count {
-            if range.contains(&durations.get_val(row)) {
-                rows.insert(row);
-            }
-        }
-        rows
+    /// Lists of rows, each of one trace, one of which is that of `id` if it is here at all.
+    pub(crate) fn trace_candidates(&self, id: TraceId) -> TantivyResult<Vec<Vec<u32>>> {
+        let mut candidates = Vec::new();
+        self.traces
+            .visit_candidates(id, &mut |rows| candidates.push(rows))
+            .ok_or_else(|| damaged("the table of traces is damaged"))?;
+        Ok(candidates)
     }
 
-    /// The rows of a trace, ascending.
-    pub(crate) fn rows_of_trace(&self, id: TraceId) -> TantivyResult<Vec<u32>> {
-        let term = Term::from_field_bytes(self.fields.trace_id, id.as_bytes());
-        let mut rows = Vec::new();
-        self.visit_rows(&term, &mut |row| rows.push(row))?;
-        Ok(rows)
+    /// Where values of the key stand that have no terms, as bits of [`place`]; zero when all have.
+    pub(crate) fn filtered_places(&self, key: &str) -> u8 {
+        let keys = &self.metadata.filtered_keys;
+        match keys.binary_search_by(|known| known.key.as_str().cmp(key)) {
+            Ok(found) => keys.get(found).map_or(0, |known| known.places),
+            Err(_) if self.metadata.has_unnumbered_keys => place::ALL,
+            Err(_) => 0,
+        }
+    }
+
+    /// The rows that may have the key with a value that has no term; `None` when it may be any row.
+    pub(crate) fn rows_of_filtered_key(&self, key: &str) -> TantivyResult<Option<RowSet>> {
+        let keys = &self.metadata.filtered_keys;
+        if !keys.iter().any(|known| known.key == key) {
+            return Ok(None);
+        }
+        let text = super::term::term(key);
+        let term = Term::from_field_text(self.fields.filtered_key, &text);
+        Ok(Some(self.rows_of_term(&term)?))
+    }
+
+    /// The rows of the blocks that may have the value, as far as the filters know.
+    pub(crate) fn rows_of_value(&self, key: &str, value: &str) -> RowSet {
+        let hash = value_filter::value_hash(value_filter::key_seed(key), value);
+        let mut rows = RowSet::empty(self.row_count);
+        for block in self.values.blocks_with(hash) {
+            rows.insert_range(block);
+        }
+        rows
     }
 
     /// Rows with exactly this term.
@@ -146,37 +182,66 @@ impl TextIndex {
         Ok(rows)
     }
 
-    /// Rows with a term of the field that begins with `prefix` and passes the test.
-    pub(crate) fn rows_of_terms(
-        &self,
-        field: Field,
-        prefix: &str,
-        is_wanted: &mut dyn FnMut(&str) -> bool,
-    ) -> TantivyResult<RowSet> {
+    /// Rows with a term of the field that begins with `prefix`.
+    pub(crate) fn rows_of_prefix(&self, field: Field, prefix: &str) -> TantivyResult<RowSet> {
         let mut rows = RowSet::empty(self.row_count);
         let inverted = self.segment.inverted_index(field)?;
-        self.visit_terms(field, prefix, &mut |text, info| {
-            if is_wanted(text) {
-                visit_postings(&inverted, info, &mut |row| rows.insert(row))?;
-            }
-            Ok(())
+        self.visit_terms(field, prefix, &mut |_, info| {
+            visit_postings(&inverted, info, &mut |row| rows.insert(row))
         })?;
         Ok(rows)
     }
 
-    /// The rows whose resource is that of one of `first_rows`.
-    pub(crate) fn rows_of_resources(&self, first_rows: &RowSet) -> TantivyResult<RowSet> {
+    /// Rows with a term of which the verdict is `true`, and rows with one of which it is `false`.
+    pub(crate) fn rows_by_verdict(
+        &self,
+        field: Field,
+        verdict: &dyn Fn(&str) -> Option<bool>,
+    ) -> TantivyResult<(RowSet, RowSet)> {
+        let (mut yes, mut no) = (RowSet::empty(self.row_count), RowSet::empty(self.row_count));
+        let inverted = self.segment.inverted_index(field)?;
+        self.visit_terms(field, "", &mut |text, info| {
+            let rows = match verdict(text) {
+                Some(true) => &mut yes,
+                Some(false) => &mut no,
+                None => return Ok(()),
+            };
+            visit_postings(&inverted, info, &mut |row| rows.insert(row))
+        })?;
+        Ok((yes, no))
+    }
+
+    /// Rows with any term of the field.
+    pub(crate) fn rows_of_all_terms(&self, field: Field) -> TantivyResult<RowSet> {
         let mut rows = RowSet::empty(self.row_count);
-        for first_row in first_rows.iter() {
-            let resource = self.resources.get_val(first_row);
-            let term = Term::from_field_u64(self.fields.resource, resource);
+        let inverted = self.segment.inverted_index(field)?;
+        let mut terms = inverted.terms().stream()?;
+        while terms.advance() {
+            visit_postings(&inverted, terms.value(), &mut |row| rows.insert(row))?;
+        }
+        Ok(rows)
+    }
+
+    /// The rows whose number in `field` is one of `numbers`.
+    pub(crate) fn rows_of_numbers(&self, field: Field, numbers: &RowSet) -> TantivyResult<RowSet> {
+        let mut rows = RowSet::empty(self.row_count);
+        for number in numbers.iter() {
+            let term = Term::from_field_bytes(field, &number.to_be_bytes());
             self.visit_rows(&term, &mut |row| rows.insert(row))?;
         }
         Ok(rows)
     }
 
-    /// Visits the terms of a field that begin with `prefix`, with the first row and the number of
-    /// rows of each.
+    /// How many rows have exactly this term.
+    pub(crate) fn row_count_of_term(&self, term: &Term) -> TantivyResult<u32> {
+        let inverted = self.segment.inverted_index(term.field())?;
+        Ok(inverted
+            .get_term_info(term)?
+            .map_or(0, |info| info.doc_freq))
+    }
+
+    /// Visits the terms of a field that begin with `prefix`, with the first document and the number
+    /// of documents of each.
     pub(crate) fn visit_counts(
         &self,
         field: Field,
@@ -185,15 +250,10 @@ impl TextIndex {
     ) -> TantivyResult<()> {
         let inverted = self.segment.inverted_index(field)?;
         self.visit_terms(field, prefix, &mut |text, info| {
-            // Only a cut term needs its first row, to read the whole text there.
-            let first_row = if term::is_cut(text) {
-                inverted
-                    .read_postings_from_terminfo(info, IndexRecordOption::Basic)?
-                    .doc()
-            } else {
-                0
-            };
-            visit(text, first_row, info.doc_freq);
+            let first = inverted
+                .read_postings_from_terminfo(info, IndexRecordOption::Basic)?
+                .doc();
+            visit(text, first, info.doc_freq);
             Ok(())
         })
     }
@@ -224,6 +284,10 @@ impl TextIndex {
             None => Ok(()),
         }
     }
+}
+
+fn damaged(problem: &str) -> TantivyError {
+    TantivyError::InternalError(problem.to_owned())
 }
 
 fn visit_postings(

@@ -30,6 +30,14 @@ pub(crate) fn is_cut(term: &str) -> bool {
     term.len() > KEPT_BYTES_SURE && term.contains(CUT_MARK)
 }
 
+/// What a term shows of its text: all of it, or its beginning when it is cut.
+pub(crate) fn visible(term: &str) -> &str {
+    match term.rsplit_once(CUT_MARK) {
+        Some((beginning, _)) if is_cut(term) => beginning,
+        _ => term,
+    }
+}
+
 /// The beginning that the terms of all texts share that begin with `prefix`, and whether it tells
 /// them from all others.
 pub(crate) fn term_prefix(prefix: &str) -> (&str, bool) {
@@ -50,9 +58,21 @@ pub(crate) fn attribute(key: &str, value: &str) -> String {
     }
 }
 
-/// The text of an operation: found by its service, and can be taken apart again.
-pub(crate) fn operation(service: &str, kind: i32, name: &str) -> String {
-    format!("{}{kind}:{name}", operation_prefix(service))
+/// Writes the text of an operation into `text`: found by its service, and can be taken apart again.
+pub(crate) fn write_operation(text: &mut String, service: &str, kind: i32, name: &str) {
+    use std::fmt::Write as _;
+    text.clear();
+    // Writing to a string cannot fail.
+    let _written = write!(text, "{}:{service}:{kind}:{name}", service.len());
+}
+
+/// Service, kind and name of the term of an operation; the name is short of its end if the term is
+/// cut. `None` when the term is cut before the name, or was not made here.
+pub(crate) fn parse_operation(term: &str) -> Option<(&str, i32, &str)> {
+    let (length, rest) = term.split_once(':')?;
+    let (service, rest) = rest.split_at_checked(length.parse().ok()?)?;
+    let (kind, name) = rest.strip_prefix(':')?.split_once(':')?;
+    Some((service, kind.parse().ok()?, name))
 }
 
 /// What the operations of a service begin with, and of no other.

@@ -1,294 +1,271 @@
 //! Builds the index of a split, row by row.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
-use model::schema::column;
-use model::{BatchError, Signal, TraceId};
-use tantivy::directory::MmapDirectory;
-use tantivy::store::Compressor;
-use tantivy::{Index, IndexSettings, SingleSegmentIndexWriter, TantivyDocument, TantivyError};
+use model::{Signal, TraceId};
+use tantivy::TantivyError;
+use tantivy::columnar::{ColumnType, ColumnarWriter};
 
-use super::term;
-use super::{Fields, SignalFields, index_schema};
-use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
+use super::attributes::{AttributesBuilder, FilteredKey};
+use super::postings::{Postings, SortedTerms, TermTable, sorted_terms};
+use super::segment::write_segment;
+use super::trace_index::{self, TraceIndexBuilder};
+use super::trace_starts::{self, TraceStartsBuilder};
+use super::{DURATION, SEVERITY, SignalFields, TIME, index_schema, term, value_filter};
 use crate::error::SealError;
-use crate::filter::Rows;
-use crate::hot::NO_GROUP;
-
-/// How large the hash table of terms is at the beginning; it grows with the terms.
-const INITIAL_MEMORY_BYTES: usize = 32 << 20;
+use crate::files;
+use crate::split::keys::KeyNumber;
 
 /// Takes the rows of a split in their order.
 pub(crate) struct IndexWriter {
     signal: Signal,
-    fields: Fields,
-    writer: SingleSegmentIndexWriter,
+    columns: ColumnarWriter,
     row_count: u32,
-    traces: TraceOrdinals,
-    /// Resource text to number.
-    resources: HashMap<Box<str>, u64>,
-    /// Scope text to the terms of its attributes.
-    scopes: HashMap<Box<str>, Arc<[String]>>,
+    last_trace: Option<TraceId>,
+    traces: TraceIndexBuilder,
+    trace_starts: TraceStartsBuilder,
+    /// Service, kind and name of spans.
+    operations: TermTable,
+    /// Status codes of spans, event names of log records.
+    small: TermTable,
+    attributes: AttributesBuilder,
+    resources: Envelopes,
+    services: TermTable,
+    scopes: Envelopes,
+    text: String,
+}
+
+/// What the index keeps of a row beside its attributes.
+pub(crate) struct IndexedRow<'a> {
+    /// `None` for log records of no trace.
+    pub(crate) trace_id: Option<TraceId>,
+    /// The moment the row is filed under.
+    pub(crate) time: u64,
+    /// See [`IndexWriter::resource`].
+    pub(crate) resource: u32,
+    /// See [`IndexWriter::scope`].
+    pub(crate) scope: Option<u32>,
+    pub(crate) of_signal: IndexedFields<'a>,
+}
+
+/// What the index keeps of a row of one signal.
+pub(crate) enum IndexedFields<'a> {
+    Span {
+        service: &'a str,
+        kind: i32,
+        name: &'a str,
+        status_code: i32,
+        duration_nano: u64,
+    },
+    Log {
+        severity_number: i32,
+        event_name: &'a str,
+    },
+}
+
+/// What a reader of the index has to know beside its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct IndexMetadata {
+    /// Keys of which the values are in filters, by key.
+    pub(crate) filtered_keys: Vec<FilteredKey>,
+    /// Whether keys that are neither here nor among the terms may be in the filters.
+    pub(crate) has_unnumbered_keys: bool,
+}
+
+/// Resources or scopes: numbers, with the rows and the attributes of each.
+#[derive(Default)]
+struct Envelopes {
+    numbers: std::collections::HashMap<Box<str>, Option<u32>>,
+    rows: Vec<Postings>,
+    attributes: TermTable,
 }
 
 impl IndexWriter {
-    /// Begins the index in an empty directory.
-    pub(crate) fn create(dir: &Path, signal: Signal) -> Result<Self, SealError> {
-        let (schema, fields) = index_schema(signal);
-        let directory = MmapDirectory::open(dir)
-            .map_err(TantivyError::from)
-            .map_err(boxed)?;
-        let settings = IndexSettings {
-            docstore_compression: Compressor::None,
-            docstore_compress_dedicated_thread: false,
-            ..IndexSettings::default()
-        };
-        let writer = Index::builder()
-            .schema(schema)
-            .settings(settings)
-            .single_segment_index_writer(directory, INITIAL_MEMORY_BYTES)
-            .map_err(boxed)?;
-        Ok(Self {
+    /// Begins an index; nothing is written before [`IndexWriter::finish`].
+    pub(crate) fn new(signal: Signal) -> Self {
+        let mut columns = ColumnarWriter::default();
+        columns.record_column_type(TIME, ColumnType::U64, false);
+        match signal {
+            Signal::Traces => columns.record_column_type(DURATION, ColumnType::U64, false),
+            Signal::Logs => columns.record_column_type(SEVERITY, ColumnType::I64, false),
+        }
+        Self {
             signal,
-            fields,
-            writer,
+            columns,
             row_count: 0,
-            traces: TraceOrdinals::default(),
-            resources: HashMap::new(),
-            scopes: HashMap::new(),
-        })
-    }
-
-    /// Adds the next rows.
-    pub(crate) fn add_rows(&mut self, batch: &RecordBatch) -> Result<(), SealError> {
-        let columns = IndexedColumns::new(self.signal, batch)?;
-        // What a dictionary key of this batch stands for, so that a text is hashed once per batch.
-        let mut resources: HashMap<usize, u64> = HashMap::new();
-        let mut scopes: HashMap<usize, Arc<[String]>> = HashMap::new();
-        for row in 0..batch.num_rows() {
-            let mut document = self.common_fields(&columns, row);
-            self.signal_fields(&columns, row, &mut document);
-            let key = columns.resources.key(row);
-            let resource = match resources.get(&key) {
-                Some(known) => *known,
-                None => self.resource(&columns, row, &mut document)?,
-            };
-            resources.insert(key, resource);
-            document.add_u64(self.fields.resource, resource);
-            let key = columns.scopes.key(row);
-            let scope = match scopes.get(&key) {
-                Some(known) => Arc::clone(known),
-                None => self.scope(&columns, row)?,
-            };
-            self.attribute_terms(&columns, row, &scope, &mut document);
-            scopes.insert(key, scope);
-            self.writer.add_document(document).map_err(boxed)?;
-            self.row_count += 1;
-        }
-        Ok(())
-    }
-
-    /// Writes the index and returns how many rows it has.
-    pub(crate) fn finish(self) -> Result<u32, SealError> {
-        let row_count = self.row_count;
-        let index = self.writer.finalize().map_err(boxed)?;
-        let segments = index.searchable_segment_metas().map_err(boxed)?;
-        assert_eq!(segments.len(), 1, "a split has one segment");
-        let max_doc: u32 = segments.iter().map(tantivy::SegmentMeta::max_doc).sum();
-        assert_eq!(max_doc, row_count, "document numbers are row numbers");
-        Ok(row_count)
-    }
-
-    fn common_fields(&mut self, columns: &IndexedColumns<'_>, row: usize) -> TantivyDocument {
-        let mut document = TantivyDocument::default();
-        let trace_id = TraceId::from_slice(columns.trace_ids.value(row)).ok();
-        if let Some(id) = trace_id {
-            document.add_bytes(self.fields.trace_id, id.as_bytes());
-        }
-        document.add_u64(
-            self.fields.trace_ordinal,
-            u64::from(self.traces.ordinal(trace_id)),
-        );
-        document.add_u64(self.fields.time, columns.times.value(row).0);
-        document.add_text(self.fields.service, term::term(columns.services.text(row)));
-        document
-    }
-
-    fn signal_fields(
-        &self,
-        columns: &IndexedColumns<'_>,
-        row: usize,
-        document: &mut TantivyDocument,
-    ) {
-        match (&self.fields.of_signal, &columns.of_signal) {
-            (
-                SignalFields::Traces {
-                    name,
-                    operation,
-                    kind,
-                    status,
-                    duration,
-                },
-                SignalColumns::Traces {
-                    names,
-                    kinds,
-                    statuses,
-                    durations,
-                },
-            ) => {
-                let (span_name, span_kind) = (names.value(row), kinds.value(row));
-                document.add_text(*name, term::term(span_name));
-                let text = term::operation(columns.services.text(row), span_kind, span_name);
-                document.add_text(*operation, term::term(&text));
-                document.add_i64(*kind, i64::from(span_kind));
-                let code = if statuses.is_null(row) {
-                    0
-                } else {
-                    statuses.value(row)
-                };
-                document.add_i64(*status, i64::from(code));
-                document.add_u64(*duration, durations.value(row));
-            }
-            (
-                SignalFields::Logs {
-                    severity,
-                    event_name,
-                },
-                SignalColumns::Logs {
-                    severities,
-                    event_names,
-                },
-            ) => {
-                document.add_i64(*severity, i64::from(severities.value(row)));
-                document.add_text(*event_name, term::term(event_names.value(row)));
-            }
-            _ => debug_assert!(false, "fields and columns are of one signal"),
+            last_trace: None,
+            traces: TraceIndexBuilder::default(),
+            trace_starts: TraceStartsBuilder::default(),
+            operations: TermTable::default(),
+            small: TermTable::default(),
+            attributes: AttributesBuilder::default(),
+            resources: Envelopes::default(),
+            services: TermTable::default(),
+            scopes: Envelopes::default(),
+            text: String::new(),
         }
     }
 
-    fn attribute_terms(
-        &self,
-        columns: &IndexedColumns<'_>,
-        row: usize,
-        scope: &[String],
-        document: &mut TantivyDocument,
-    ) {
-        let field = self.fields.attribute;
-        columns.rows.visit_own_attributes(row, &mut |key, value| {
-            document.add_text(field, term::term(&term::attribute(key, value)));
-        });
-        for text in scope {
-            document.add_text(field, term::term(text));
-        }
-    }
-
-    /// The number of the row's resource. Its attributes become terms of the first row that has it.
-    fn resource(
+    /// The number of a resource by its text, which is one for one resource. `attributes` is asked for
+    /// key and value of each attribute when the resource is new.
+    pub(crate) fn resource<E>(
         &mut self,
-        columns: &IndexedColumns<'_>,
-        row: usize,
-        document: &mut TantivyDocument,
-    ) -> Result<u64, BatchError> {
-        let text = columns.resources.text(row);
-        if let Some(number) = self.resources.get(text) {
+        text: &str,
+        service: &str,
+        attributes: impl FnOnce(&mut dyn FnMut(&str, &str)) -> Result<(), E>,
+    ) -> Result<u32, E> {
+        if let Some(Some(number)) = self.resources.numbers.get(text) {
             return Ok(*number);
         }
-        let field = self.fields.resource_attribute;
-        columns
-            .rows
-            .visit_resource_attributes(row, &mut |key, value| {
-                document.add_text(field, term::term(&term::attribute(key, value)));
-            })?;
-        let number = self.resources.len() as u64;
-        self.resources.insert(text.into(), number);
+        let number = self.resources.insert(text, true, attributes)?;
+        let number = number.unwrap_or_default();
+        self.services.add(term::term(service).as_bytes(), number);
         Ok(number)
     }
 
-    fn scope(
+    /// The number of a scope, like that of a resource; `None` for one without attributes.
+    pub(crate) fn scope<E>(
         &mut self,
-        columns: &IndexedColumns<'_>,
-        row: usize,
-    ) -> Result<Arc<[String]>, BatchError> {
-        let text = columns.scopes.text(row);
-        if let Some(terms) = self.scopes.get(text) {
-            return Ok(Arc::clone(terms));
+        text: &str,
+        attributes: impl FnOnce(&mut dyn FnMut(&str, &str)) -> Result<(), E>,
+    ) -> Result<Option<u32>, E> {
+        match self.scopes.numbers.get(text) {
+            Some(number) => Ok(*number),
+            None => self.scopes.insert(text, false, attributes),
         }
-        let mut terms = Vec::new();
-        let mut visit = |key: &str, value: &str| terms.push(term::attribute(key, value));
-        columns.rows.visit_scope_attributes(row, &mut visit)?;
-        let terms: Arc<[String]> = terms.into();
-        self.scopes.insert(text.into(), Arc::clone(&terms));
-        Ok(terms)
     }
+
+    /// Adds the next row, without attributes.
+    pub(crate) fn add_row(&mut self, row: &IndexedRow<'_>) {
+        let number = self.row_count;
+        self.row_count += 1;
+        if let Some(id) = row.trace_id {
+            self.traces.push(id, number);
+        }
+        let columns = &mut self.columns;
+        columns.record_numerical(number, TIME, row.time);
+        self.resources.add(row.resource, number);
+        if let Some(scope) = row.scope {
+            self.scopes.add(scope, number);
+        }
+        match &row.of_signal {
+            IndexedFields::Span {
+                service,
+                kind,
+                name,
+                status_code,
+                duration_nano,
+            } => {
+                columns.record_numerical(number, DURATION, *duration_nano);
+                let begins_trace = self.last_trace != row.trace_id;
+                self.trace_starts.push(number, begins_trace);
+                term::write_operation(&mut self.text, service, *kind, name);
+                let operation = term::term(&self.text);
+                self.operations.add(operation.as_bytes(), number);
+                if *status_code != 0 {
+                    self.small.add(&status_code.to_be_bytes(), number);
+                }
+            }
+            IndexedFields::Log {
+                severity_number,
+                event_name,
+            } => {
+                columns.record_numerical(number, SEVERITY, i64::from(*severity_number));
+                self.small.add(term::term(event_name).as_bytes(), number);
+            }
+        }
+        self.last_trace = row.trace_id;
+    }
+
+    /// Adds an attribute of the row added last, its events or its links.
+    pub(crate) fn add_attribute(&mut self, number: KeyNumber, attribute: (&str, &str), place: u8) {
+        let row = self.row_count.saturating_sub(1);
+        self.attributes.add(number, row, attribute, place);
+    }
+
+    /// Writes the index into an empty directory; returns how many rows it has and what its readers
+    /// have to know. The caller makes the files durable.
+    pub(crate) fn finish(self, dir: &Path) -> Result<(u32, IndexMetadata), SealError> {
+        let (schema, fields) = index_schema(self.signal);
+        let row_count = self.row_count;
+        let filtered = self.attributes.filtered_keys();
+        let metadata = IndexMetadata {
+            filtered_keys: filtered.iter().map(|(key, _)| key.clone()).collect(),
+            has_unnumbered_keys: self.attributes.has_unnumbered_keys(),
+        };
+        let filtered = filtered
+            .into_iter()
+            .map(|(key, rows)| (term::term(&key.key).as_bytes().to_vec(), rows));
+        let mut terms = vec![
+            (fields.attribute, self.attributes.terms()),
+            (fields.filtered_key, sorted_terms(filtered)),
+            (fields.resource, self.resources.number_terms()),
+            (
+                fields.resource_attribute,
+                table_terms(&self.resources.attributes),
+            ),
+            (fields.service, table_terms(&self.services)),
+            (fields.scope, self.scopes.number_terms()),
+            (fields.scope_attribute, table_terms(&self.scopes.attributes)),
+        ];
+        match fields.of_signal {
+            SignalFields::Traces { operation, status } => {
+                terms.push((operation, table_terms(&self.operations)));
+                terms.push((status, table_terms(&self.small)));
+                files::write(&dir.join(trace_starts::FILE), &self.trace_starts.finish())?;
+            }
+            SignalFields::Logs { event_name } => {
+                terms.push((event_name, table_terms(&self.small)));
+            }
+        }
+        write_segment(dir, &schema, row_count, &terms, self.columns).map_err(boxed)?;
+        files::write(&dir.join(trace_index::FILE), &self.traces.finish())?;
+        drop(terms);
+        let filters = self.attributes.finish_filters(row_count);
+        files::write(&dir.join(value_filter::FILE), &filters)?;
+        Ok((row_count, metadata))
+    }
+}
+
+impl Envelopes {
+    fn insert<E>(
+        &mut self,
+        text: &str,
+        always: bool,
+        attributes: impl FnOnce(&mut dyn FnMut(&str, &str)) -> Result<(), E>,
+    ) -> Result<Option<u32>, E> {
+        let number = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let mut is_empty = true;
+        let table = &mut self.attributes;
+        attributes(&mut |key, value| {
+            is_empty = false;
+            let text = term::attribute(key, value);
+            table.add(term::term(&text).as_bytes(), number);
+        })?;
+        let number = (always || !is_empty).then_some(number);
+        if number.is_some() {
+            self.rows.push(Postings::default());
+        }
+        self.numbers.insert(text.into(), number);
+        Ok(number)
+    }
+
+    fn add(&mut self, number: u32, row: u32) {
+        if let Some(rows) = self.rows.get_mut(number as usize) {
+            rows.push(row);
+        }
+    }
+
+    fn number_terms(&self) -> SortedTerms<'_> {
+        let numbers = (0_u32..).map(|number| number.to_be_bytes().to_vec());
+        sorted_terms(numbers.zip(&self.rows))
+    }
+}
+
+fn table_terms(table: &TermTable) -> SortedTerms<'_> {
+    sorted_terms(table.iter().map(|(text, rows)| (text.to_vec(), rows)))
 }
 
 fn boxed(error: TantivyError) -> Box<TantivyError> {
     Box::new(error)
-}
-
-/// Numbers traces in the order in which they appear.
-#[derive(Default)]
-struct TraceOrdinals {
-    ordinals: HashMap<TraceId, u32>,
-}
-
-impl TraceOrdinals {
-    fn ordinal(&mut self, id: Option<TraceId>) -> u32 {
-        let Some(id) = id else { return NO_GROUP };
-        let next = u32::try_from(self.ordinals.len()).unwrap_or(NO_GROUP);
-        *self.ordinals.entry(id).or_insert(next)
-    }
-}
-
-/// The columns that become terms and fast fields.
-struct IndexedColumns<'a> {
-    rows: Rows,
-    trace_ids: IdColumn<'a>,
-    times: TimeColumn<'a>,
-    services: TextDictionary<'a>,
-    resources: TextDictionary<'a>,
-    scopes: TextDictionary<'a>,
-    of_signal: SignalColumns<'a>,
-}
-
-enum SignalColumns<'a> {
-    Traces {
-        names: &'a StringArray,
-        kinds: &'a Int32Array,
-        statuses: &'a Int32Array,
-        durations: DurationColumn<'a>,
-    },
-    Logs {
-        severities: &'a Int32Array,
-        event_names: &'a StringArray,
-    },
-}
-
-impl<'a> IndexedColumns<'a> {
-    fn new(signal: Signal, batch: &'a RecordBatch) -> Result<Self, BatchError> {
-        let of_signal = match signal {
-            Signal::Traces => SignalColumns::Traces {
-                names: typed(batch, column::NAME)?,
-                kinds: typed(batch, column::KIND)?,
-                statuses: typed(batch, column::STATUS_CODE)?,
-                durations: DurationColumn::new(batch)?,
-            },
-            Signal::Logs => SignalColumns::Logs {
-                severities: typed(batch, column::SEVERITY_NUMBER)?,
-                event_names: typed(batch, column::EVENT_NAME)?,
-            },
-        };
-        Ok(Self {
-            rows: Rows::new(signal, batch)?,
-            trace_ids: IdColumn::new(batch, column::TRACE_ID)?,
-            times: TimeColumn::new(signal, batch)?,
-            services: TextDictionary::new(batch, column::SERVICE_NAME)?,
-            resources: TextDictionary::new(batch, column::RESOURCE)?,
-            scopes: TextDictionary::new(batch, column::SCOPE)?,
-            of_signal,
-        })
-    }
 }

@@ -1,0 +1,298 @@
+//! Spreads the attributes of rows over dedicated columns and a map of the rest.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+};
+use arrow_array::{ArrayRef, MapArray, StructArray};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
+use model::ValueType;
+
+use super::keys::KeyNumber;
+use super::physical::{DEDICATED_MAX, Dedicated, dedicated_byte, rest_entry_fields};
+
+/// Most columns for single attributes: each makes reading a whole trace a little dearer.
+const COLUMNS_MAX: usize = 24;
+const _: () = assert!(
+    COLUMNS_MAX <= DEDICATED_MAX,
+    "a layout byte can name every column"
+);
+/// A key gets a column when one row in this many has it.
+const ROWS_PER_USE: usize = 32;
+
+/// One attribute of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) number: KeyNumber,
+    pub(crate) key: &'a str,
+    /// See [`ValueType`].
+    pub(crate) type_code: u8,
+    /// Empty for values without a text.
+    pub(crate) text: &'a str,
+}
+
+/// A column that was chosen, and what its values are like.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) column: Dedicated,
+    pub(crate) number: KeyNumber,
+    /// Whether most values occur once, so that a dictionary would not pay.
+    pub(crate) is_mostly_unique: bool,
+}
+
+/// Counts the keys of some rows, to choose columns by.
+#[derive(Debug, Default)]
+pub(crate) struct KeySurvey<'a> {
+    uses: HashMap<(&'a str, u8), Uses<'a>>,
+    row_count: usize,
+}
+
+#[derive(Debug)]
+struct Uses<'a> {
+    number: KeyNumber,
+    count: usize,
+    values: HashSet<&'a str>,
+}
+
+impl<'a> KeySurvey<'a> {
+    /// Counts an attribute.
+    pub(crate) fn add(&mut self, entry: Entry<'a>) {
+        let uses = self.uses.entry((entry.key, entry.type_code));
+        let uses = uses.or_insert_with(|| Uses {
+            number: entry.number,
+            count: 0,
+            values: HashSet::new(),
+        });
+        uses.count += 1;
+        uses.values.insert(entry.text);
+    }
+
+    /// Counts a row.
+    pub(crate) fn end_row(&mut self) {
+        self.row_count += 1;
+    }
+
+    /// The columns worth having: the most frequent keys first among equals by key, each with its most
+    /// frequent type.
+    pub(crate) fn choose(self) -> Vec<Choice> {
+        let row_count = self.row_count;
+        let mut uses: Vec<_> = self
+            .uses
+            .into_iter()
+            .filter(|(_, uses)| uses.count * ROWS_PER_USE >= row_count)
+            .filter(|(_, uses)| uses.number.index().is_some())
+            .filter_map(|((key, code), uses)| Some((key, scalar_type(code)?, uses)))
+            .collect();
+        uses.sort_by(|(a, _, x), (b, _, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
+        let mut chosen: Vec<Choice> = Vec::new();
+        for (key, value_type, uses) in uses {
+            if chosen.len() == COLUMNS_MAX || chosen.iter().any(|known| known.number == uses.number)
+            {
+                continue;
+            }
+            chosen.push(Choice {
+                column: Dedicated {
+                    key: key.to_owned(),
+                    value_type,
+                },
+                number: uses.number,
+                is_mostly_unique: uses.values.len() * 2 > uses.count,
+            });
+        }
+        chosen
+    }
+}
+
+fn scalar_type(code: u8) -> Option<ValueType> {
+    let types = [
+        ValueType::String,
+        ValueType::Bool,
+        ValueType::Int,
+        ValueType::Double,
+    ];
+    types.into_iter().find(|known| *known as u8 == code)
+}
+
+/// Takes the attributes of rows, entry by entry.
+pub(crate) struct AttributeColumns {
+    columns: Vec<Column>,
+    /// Number of the column by number of the key.
+    column_of_key: Vec<Option<usize>>,
+    layouts: BinaryBuilder,
+    layout: Vec<u8>,
+    rest_keys: StringBuilder,
+    rest_values: StringBuilder,
+    rest_lengths: Vec<usize>,
+    rest_length: usize,
+    row_count: usize,
+}
+
+struct Column {
+    value_type: ValueType,
+    values: Values,
+}
+
+enum Values {
+    String(StringBuilder),
+    Bool(BooleanBuilder),
+    Int(Int64Builder),
+    Double(Float64Builder),
+}
+
+impl AttributeColumns {
+    /// For these columns, by number.
+    pub(crate) fn new(choices: &[Choice]) -> Self {
+        let mut column_of_key = Vec::new();
+        for (column, choice) in choices.iter().enumerate() {
+            let Some(key) = choice.number.index() else {
+                continue;
+            };
+            if key >= column_of_key.len() {
+                column_of_key.resize(key + 1, None);
+            }
+            if let Some(slot) = column_of_key.get_mut(key) {
+                *slot = Some(column);
+            }
+        }
+        Self {
+            columns: choices
+                .iter()
+                .map(|choice| Column::new(&choice.column))
+                .collect(),
+            column_of_key,
+            layouts: BinaryBuilder::new(),
+            layout: Vec::new(),
+            rest_keys: StringBuilder::new(),
+            rest_values: StringBuilder::new(),
+            rest_lengths: Vec::new(),
+            rest_length: 0,
+            row_count: 0,
+        }
+    }
+
+    /// Adds the next attribute of the row.
+    pub(crate) fn push(&mut self, entry: &Entry<'_>) {
+        let column = entry
+            .number
+            .index()
+            .and_then(|number| *self.column_of_key.get(number)?);
+        if let Some(number) = column
+            && let Some(column) = self.columns.get_mut(number)
+            && column.take(entry, self.row_count)
+        {
+            self.layout.push(dedicated_byte(number));
+            return;
+        }
+        self.layout.push(entry.type_code);
+        self.rest_keys.append_value(entry.key);
+        let has_text = entry.type_code > ValueType::Empty as u8;
+        self.rest_values
+            .append_option(has_text.then_some(entry.text));
+        self.rest_length += 1;
+    }
+
+    /// Ends the row.
+    pub(crate) fn end_row(&mut self) {
+        for column in &mut self.columns {
+            if column.values.len() == self.row_count {
+                column.values.append_null();
+            }
+        }
+        self.layouts.append_value(&self.layout);
+        self.layout.clear();
+        self.rest_lengths.push(self.rest_length);
+        self.rest_length = 0;
+        self.row_count += 1;
+    }
+
+    /// The dedicated columns, the map of the rest, the layouts; empty again afterwards.
+    pub(crate) fn finish(&mut self) -> (Vec<ArrayRef>, ArrayRef, ArrayRef) {
+        let columns = self.columns.iter_mut().map(|column| column.values.finish());
+        let columns = columns.collect();
+        let fields = rest_entry_fields();
+        let entries = StructArray::new(
+            fields.clone(),
+            vec![
+                Arc::new(self.rest_keys.finish()),
+                Arc::new(self.rest_values.finish()),
+            ],
+            None,
+        );
+        let offsets = OffsetBuffer::from_lengths(self.rest_lengths.drain(..));
+        let entry_field = Field::new("key_value", DataType::Struct(fields), false);
+        let rest = MapArray::new(Arc::new(entry_field), offsets, entries, None, false);
+        self.row_count = 0;
+        (columns, Arc::new(rest), Arc::new(self.layouts.finish()))
+    }
+}
+
+impl Column {
+    fn new(column: &Dedicated) -> Self {
+        let values = match column.value_type {
+            ValueType::Bool => Values::Bool(BooleanBuilder::new()),
+            ValueType::Int => Values::Int(Int64Builder::new()),
+            ValueType::Double => Values::Double(Float64Builder::new()),
+            _ => Values::String(StringBuilder::new()),
+        };
+        Self {
+            value_type: column.value_type,
+            values,
+        }
+    }
+
+    /// Takes the value if it is of the column's type and the row has none yet.
+    fn take(&mut self, entry: &Entry<'_>, row: usize) -> bool {
+        if entry.type_code != self.value_type as u8 || self.values.len() != row {
+            return false;
+        }
+        match &mut self.values {
+            Values::String(builder) => builder.append_value(entry.text),
+            Values::Bool(builder) => match entry.text.parse() {
+                Ok(value) => builder.append_value(value),
+                Err(_) => return false,
+            },
+            Values::Int(builder) => match entry.text.parse() {
+                Ok(value) => builder.append_value(value),
+                Err(_) => return false,
+            },
+            Values::Double(builder) => match entry.text.parse() {
+                Ok(value) => builder.append_value(value),
+                Err(_) => return false,
+            },
+        }
+        true
+    }
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        use arrow_array::builder::ArrayBuilder as _;
+        match self {
+            Self::String(builder) => builder.len(),
+            Self::Bool(builder) => builder.len(),
+            Self::Int(builder) => builder.len(),
+            Self::Double(builder) => builder.len(),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::String(builder) => builder.append_null(),
+            Self::Bool(builder) => builder.append_null(),
+            Self::Int(builder) => builder.append_null(),
+            Self::Double(builder) => builder.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::String(builder) => Arc::new(builder.finish()),
+            Self::Bool(builder) => Arc::new(builder.finish()),
+            Self::Int(builder) => Arc::new(builder.finish()),
+            Self::Double(builder) => Arc::new(builder.finish()),
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Rows of a split in the form of `model::schema`, put together from the columns of its file.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, DictionaryArray, FixedSizeBinaryArray, Int32Array, MapArray,
+    RecordBatch, StringArray, StructArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
+use model::schema::{self, column};
+use model::{BatchError, Signal, SpanId, double_text};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+
+use super::parquet_file::ParquetFile;
+use super::physical::{ATTRIBUTE_LAYOUT, PARENT_OFFSET, layout_entry};
+use crate::columns::typed;
+use crate::snapshot::Columns;
+
+/// Reads rows, which ascend and exist; the columns come in the order of the schema.
+pub(crate) fn read(
+    file: &ParquetFile,
+    signal: Signal,
+    rows: &[u32],
+    columns: Columns<'_>,
+) -> ParquetResult<RecordBatch> {
+    let logical = schema::schema(signal);
+    let is_wanted = |name: &str| match columns {
+        Columns::All => true,
+        Columns::Named(names) => names.contains(&name),
+    };
+    let wanted: Vec<&Arc<Field>> = logical
+        .fields()
+        .iter()
+        .filter(|field| is_wanted(field.name()))
+        .collect();
+    let physical = read_physical(file, rows, &wanted)?;
+    let needs_attributes = wanted.iter().any(|field| is_attribute_column(field.name()));
+    let attributes = needs_attributes
+        .then(|| attribute_columns(file, &physical, &logical))
+        .transpose()?;
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(wanted.len());
+    for field in &wanted {
+        arrays.push(match (field.name().as_str(), &attributes) {
+            (column::ATTRIBUTES, Some((map, _))) => Arc::clone(map),
+            (column::ATTRIBUTE_TYPES, Some((_, types))) => Arc::clone(types),
+            (column::PARENT_SPAN_ID, _) => parent_ids(file, rows, &physical)?,
+            (name, _) => Arc::clone(named(&physical, name)?),
+        });
+    }
+    let indices: Vec<usize> = wanted
+        .iter()
+        .filter_map(|field| logical.index_of(field.name()).ok())
+        .collect();
+    Ok(RecordBatch::try_new(
+        Arc::new(logical.project(&indices)?),
+        arrays,
+    )?)
+}
+
+fn is_attribute_column(name: &str) -> bool {
+    name == column::ATTRIBUTES || name == column::ATTRIBUTE_TYPES
+}
+
+/// Reads the columns of the file that the wanted ones are made of.
+fn read_physical(
+    file: &ParquetFile,
+    rows: &[u32],
+    wanted: &[&Arc<Field>],
+) -> ParquetResult<RecordBatch> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for field in wanted {
+        match field.name().as_str() {
+            column::ATTRIBUTES | column::ATTRIBUTE_TYPES => {
+                names.extend(file.dedicated().iter().map(|dedicated| dedicated.column()));
+                names.extend([column::ATTRIBUTES.to_owned(), ATTRIBUTE_LAYOUT.to_owned()]);
+            }
+            column::PARENT_SPAN_ID => {
+                let more = [PARENT_OFFSET, column::PARENT_SPAN_ID, column::SPAN_ID];
+                names.extend(more.map(str::to_owned));
+            }
+            name => {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    let fields = file.schema().fields().iter().enumerate();
+    let columns: Vec<usize> = fields
+        .filter(|(_, field)| names.contains(field.name()))
+        .map(|(place, _)| place)
+        .collect();
+    file.read(rows, &columns)
+}
+
+fn named<'a>(batch: &'a RecordBatch, name: &str) -> ParquetResult<&'a ArrayRef> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| damaged(&format!("column {name} is missing")))
+}
+
+fn damaged(problem: &str) -> ParquetError {
+    ParquetError::General(problem.to_owned())
+}
+
+fn wrong(error: BatchError) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+/// The ids of parents: of rows at a distance, which may have to be read as well, or as they stand.
+fn parent_ids(file: &ParquetFile, rows: &[u32], physical: &RecordBatch) -> ParquetResult<ArrayRef> {
+    let offsets: &Int32Array = typed(physical, PARENT_OFFSET).map_err(wrong)?;
+    let elsewhere: &FixedSizeBinaryArray =
+        typed(physical, column::PARENT_SPAN_ID).map_err(wrong)?;
+    let span_ids: &FixedSizeBinaryArray = typed(physical, column::SPAN_ID).map_err(wrong)?;
+    let parent_row = |place: usize| {
+        let row = offsets.is_valid(place).then(|| rows.get(place))??;
+        Some(row.wrapping_add_signed(offsets.value(place)))
+    };
+    let places: HashMap<u32, usize> = rows.iter().copied().zip(0..).collect();
+    let missing: BTreeSet<u32> = (0..rows.len())
+        .filter_map(parent_row)
+        .filter(|row| !places.contains_key(row))
+        .collect();
+    let missing: Vec<u32> = missing.into_iter().collect();
+    let more = read_span_ids(file, &missing)?;
+    let mut ids = FixedSizeBinaryBuilder::with_capacity(
+        rows.len(),
+        i32::try_from(SpanId::LEN).unwrap_or_default(),
+    );
+    for place in 0..rows.len() {
+        match parent_row(place) {
+            Some(row) => match places.get(&row) {
+                Some(known) => ids.append_value(span_ids.value(*known))?,
+                None => {
+                    let at = missing.binary_search(&row);
+                    let at = at.map_err(|_| damaged("a parent is missing"))?;
+                    ids.append_value(more.value(at))?;
+                }
+            },
+            None if elsewhere.is_valid(place) => ids.append_value(elsewhere.value(place))?,
+            None => ids.append_null(),
+        }
+    }
+    Ok(Arc::new(ids.finish()))
+}
+
+fn read_span_ids(file: &ParquetFile, rows: &[u32]) -> ParquetResult<FixedSizeBinaryArray> {
+    let column = file.schema().index_of(column::SPAN_ID)?;
+    let batch = file.read(rows, &[column])?;
+    let ids: &FixedSizeBinaryArray = typed(&batch, column::SPAN_ID).map_err(wrong)?;
+    Ok(ids.clone())
+}
+
+/// The columns `attributes` and `attribute_types`.
+fn attribute_columns(
+    file: &ParquetFile,
+    physical: &RecordBatch,
+    logical: &arrow_schema::Schema,
+) -> ParquetResult<(ArrayRef, ArrayRef)> {
+    let layouts: &BinaryArray = typed(physical, ATTRIBUTE_LAYOUT).map_err(wrong)?;
+    let rest = Rest::new(physical)?;
+    let mut dedicated = Vec::with_capacity(file.dedicated().len());
+    for column in file.dedicated() {
+        dedicated.push((column, named(physical, &column.column())?));
+    }
+    let mut entries = Entries::new(file.dedicated().iter().map(|column| column.key.as_str()));
+    let mut text = String::new();
+    for row in 0..physical.num_rows() {
+        let mut next = rest.range(row)?;
+        for byte in layouts.value(row) {
+            match layout_entry(*byte) {
+                Ok(number) => {
+                    let (column, array) = dedicated
+                        .get(number)
+                        .filter(|(_, array)| array.is_valid(row))
+                        .ok_or_else(|| damaged("a layout names a value that is not there"))?;
+                    value_text(array, row, &mut text)?;
+                    entries.push_known(number, column.value_type as u8, Some(&text));
+                }
+                Err(type_code) => {
+                    let at = next.next().ok_or_else(|| damaged("a layout is too long"))?;
+                    entries.push(rest.keys.value(at), type_code, rest.value(at));
+                }
+            }
+        }
+        if next.next().is_some() {
+            return Err(damaged("a layout is too short"));
+        }
+        entries.end_row();
+    }
+    entries.finish(logical)
+}
+
+/// Writes the text of a value of a dedicated column into `text`.
+pub(crate) fn value_text(array: &ArrayRef, row: usize, text: &mut String) -> ParquetResult<()> {
+    use std::fmt::Write as _;
+    text.clear();
+    match array.data_type() {
+        DataType::Utf8 => text.push_str(array.as_string::<i32>().value(row)),
+        DataType::Boolean if array.as_boolean().value(row) => text.push_str("true"),
+        DataType::Boolean => text.push_str("false"),
+        DataType::Int64 => {
+            // Writing to a string cannot fail.
+            let _written = write!(text, "{}", array.as_primitive::<Int64Type>().value(row));
+        }
+        DataType::Float64 => {
+            text.push_str(&double_text(array.as_primitive::<Float64Type>().value(row)));
+        }
+        _ => return Err(damaged("an attribute column has another type")),
+    }
+    Ok(())
+}
+
+/// The map of attributes without a column of their own.
+pub(crate) struct Rest<'a> {
+    map: &'a MapArray,
+    pub(crate) keys: &'a StringArray,
+    values: &'a StringArray,
+}
+
+impl<'a> Rest<'a> {
+    pub(crate) fn new(physical: &'a RecordBatch) -> ParquetResult<Self> {
+        let map: &MapArray = typed(physical, column::ATTRIBUTES).map_err(wrong)?;
+        let not_text = || damaged("attributes are not texts");
+        Ok(Self {
+            map,
+            keys: map.keys().as_string_opt().ok_or_else(not_text)?,
+            values: map.values().as_string_opt().ok_or_else(not_text)?,
+        })
+    }
+
+    /// Positions of the entries of a row.
+    pub(crate) fn range(&self, row: usize) -> ParquetResult<std::ops::Range<usize>> {
+        let at = |row: usize| {
+            let offset = self.map.value_offsets().get(row).copied();
+            offset.and_then(|offset| usize::try_from(offset).ok())
+        };
+        match (at(row), at(row + 1)) {
+            (Some(start), Some(end)) => Ok(start..end),
+            _ => Err(damaged("attributes are shorter than the rows")),
+        }
+    }
+
+    /// The value of an entry; `None` for one without a text.
+    pub(crate) fn value(&self, entry: usize) -> Option<&'a str> {
+        self.values
+            .is_valid(entry)
+            .then(|| self.values.value(entry))
+    }
+}
+
+/// Attributes in their order, with each key once.
+struct Entries {
+    keys: Vec<String>,
+    key_places: HashMap<String, i32>,
+    entry_keys: Vec<i32>,
+    values: StringBuilder,
+    types: BinaryBuilder,
+    row_types: Vec<u8>,
+    lengths: Vec<usize>,
+}
+
+impl Entries {
+    fn new<'a>(known: impl Iterator<Item = &'a str>) -> Self {
+        Self {
+            keys: known.map(str::to_owned).collect(),
+            key_places: HashMap::new(),
+            entry_keys: Vec::new(),
+            values: StringBuilder::new(),
+            types: BinaryBuilder::new(),
+            row_types: Vec::new(),
+            lengths: Vec::new(),
+        }
+    }
+
+    /// Adds an attribute whose key is at a known place.
+    fn push_known(&mut self, key: usize, type_code: u8, text: Option<&str>) {
+        self.entry_keys.push(i32::try_from(key).unwrap_or(i32::MAX));
+        self.row_types.push(type_code);
+        self.values.append_option(text);
+    }
+
+    fn push(&mut self, key: &str, type_code: u8, text: Option<&str>) {
+        let place = match self.key_places.get(key) {
+            Some(place) => *place,
+            None => {
+                let place = i32::try_from(self.keys.len()).unwrap_or(i32::MAX);
+                self.keys.push(key.to_owned());
+                self.key_places.insert(key.to_owned(), place);
+                place
+            }
+        };
+        self.push_known(
+            usize::try_from(place).unwrap_or(usize::MAX),
+            type_code,
+            text,
+        );
+    }
+
+    fn end_row(&mut self) {
+        self.lengths.push(self.row_types.len());
+        self.types.append_value(&self.row_types);
+        self.row_types.clear();
+    }
+
+    fn finish(mut self, logical: &arrow_schema::Schema) -> ParquetResult<(ArrayRef, ArrayRef)> {
+        let field = logical.field_with_name(column::ATTRIBUTES)?;
+        let DataType::Map(entry_field, _) = field.data_type() else {
+            return Err(damaged("attributes are not a map"));
+        };
+        let DataType::Struct(fields) = entry_field.data_type() else {
+            return Err(damaged("attributes are not a map"));
+        };
+        let keys: ArrayRef = match fields.first().map(|key| key.data_type()) {
+            Some(DataType::Dictionary(_, _)) => {
+                let texts = StringArray::from_iter_values(&self.keys);
+                let places = Int32Array::from(self.entry_keys);
+                Arc::new(DictionaryArray::<Int32Type>::try_new(
+                    places,
+                    Arc::new(texts),
+                )?)
+            }
+            _ => {
+                let key = |place: &i32| self.keys.get(usize::try_from(*place).ok()?);
+                Arc::new(StringArray::from_iter_values(
+                    self.entry_keys.iter().filter_map(key),
+                ))
+            }
+        };
+        let values: ArrayRef = Arc::new(self.values.finish());
+        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
+        let offsets = OffsetBuffer::from_lengths(self.lengths);
+        let map = MapArray::try_new(Arc::clone(entry_field), offsets, entries, None, false)?;
+        Ok((Arc::new(map), Arc::new(self.types.finish())))
+    }
+}

@@ -1,0 +1,217 @@
+//! The rows of a batch as the writer of a split looks at them.
+
+use arrow_array::{Array, BinaryArray, Int32Array, RecordBatch, StringArray};
+use model::schema::column;
+use model::{BatchError, Signal, TraceId, UnixNanos};
+
+use super::attribute_columns::Entry;
+use super::keys::{KeyNumber, Keys};
+use crate::columns::{DurationColumn, IdColumn, MapTexts, TextDictionary, TimeColumn, typed};
+use crate::filter::Rows;
+use crate::text_index::attributes::place;
+use crate::text_index::writer::{IndexWriter, IndexedFields, IndexedRow};
+
+/// One batch, with what is known of its dictionaries.
+pub(crate) struct SourceRows<'a> {
+    rows: Rows,
+    trace_ids: IdColumn<'a>,
+    times: TimeColumn<'a>,
+    services: TextDictionary<'a>,
+    resources: TextDictionary<'a>,
+    scopes: TextDictionary<'a>,
+    attributes: AttributeEntries<'a>,
+    of_signal: SignalColumns<'a>,
+    /// Numbers in the index by position in the dictionary.
+    resource_numbers: Vec<Option<u32>>,
+    scope_numbers: Vec<Option<Option<u32>>>,
+}
+
+enum SignalColumns<'a> {
+    Traces {
+        names: &'a StringArray,
+        kinds: &'a Int32Array,
+        statuses: &'a Int32Array,
+        durations: DurationColumn<'a>,
+    },
+    Logs {
+        severities: &'a Int32Array,
+        event_names: &'a StringArray,
+    },
+}
+
+impl<'a> SourceRows<'a> {
+    /// Looks at a batch of the signal's schema.
+    pub(crate) fn new(
+        signal: Signal,
+        batch: &'a RecordBatch,
+        keys: &mut Keys,
+    ) -> Result<Self, BatchError> {
+        let of_signal = match signal {
+            Signal::Traces => SignalColumns::Traces {
+                names: typed(batch, column::NAME)?,
+                kinds: typed(batch, column::KIND)?,
+                statuses: typed(batch, column::STATUS_CODE)?,
+                durations: DurationColumn::new(batch)?,
+            },
+            Signal::Logs => SignalColumns::Logs {
+                severities: typed(batch, column::SEVERITY_NUMBER)?,
+                event_names: typed(batch, column::EVENT_NAME)?,
+            },
+        };
+        let resources = TextDictionary::new(batch, column::RESOURCE)?;
+        let scopes = TextDictionary::new(batch, column::SCOPE)?;
+        Ok(Self {
+            rows: Rows::new(signal, batch)?,
+            trace_ids: IdColumn::new(batch, column::TRACE_ID)?,
+            times: TimeColumn::new(signal, batch)?,
+            services: TextDictionary::new(batch, column::SERVICE_NAME)?,
+            resource_numbers: vec![None; resources.texts().count()],
+            scope_numbers: vec![None; scopes.texts().count()],
+            resources,
+            scopes,
+            attributes: AttributeEntries::new(batch, keys)?,
+            of_signal,
+        })
+    }
+
+    /// The attributes of the record itself, in their order.
+    pub(crate) fn attributes(&self, row: usize) -> impl Iterator<Item = Entry<'a>> {
+        self.attributes.of_row(row)
+    }
+
+    /// The moment the row is filed under.
+    pub(crate) fn time(&self, row: usize) -> UnixNanos {
+        self.times.value(row)
+    }
+
+    /// Adds the row to the index, with all its attributes but those of the record itself.
+    pub(crate) fn index(
+        &mut self,
+        row: usize,
+        index: &mut IndexWriter,
+        keys: &mut Keys,
+    ) -> Result<(), BatchError> {
+        let resource = self.resource_number(row, index)?;
+        let scope = self.scope_number(row, index)?;
+        index.add_row(&IndexedRow {
+            trace_id: TraceId::from_slice(self.trace_ids.value(row)).ok(),
+            time: self.times.value(row).0,
+            resource,
+            scope,
+            of_signal: self.fields(row),
+        });
+        if let Rows::Spans(spans) = &self.rows {
+            spans.visit_event_attributes(row, &mut |key, text| {
+                index.add_attribute(keys.number(key), (key, text), place::EVENT);
+            });
+            spans.visit_link_attributes(row, &mut |key, text| {
+                index.add_attribute(keys.number(key), (key, text), place::LINK);
+            });
+        }
+        Ok(())
+    }
+
+    fn fields(&self, row: usize) -> IndexedFields<'a> {
+        match &self.of_signal {
+            SignalColumns::Traces {
+                names,
+                kinds,
+                statuses,
+                durations,
+            } => IndexedFields::Span {
+                service: self.services.text(row),
+                kind: kinds.value(row),
+                name: names.value(row),
+                status_code: if statuses.is_null(row) {
+                    0
+                } else {
+                    statuses.value(row)
+                },
+                duration_nano: durations.value(row),
+            },
+            SignalColumns::Logs {
+                severities,
+                event_names,
+            } => IndexedFields::Log {
+                severity_number: severities.value(row),
+                event_name: event_names.value(row),
+            },
+        }
+    }
+
+    fn resource_number(&mut self, row: usize, index: &mut IndexWriter) -> Result<u32, BatchError> {
+        let known = self.resource_numbers.get_mut(self.resources.key(row));
+        if let Some(Some(number)) = known {
+            return Ok(*number);
+        }
+        let (text, service) = (self.resources.text(row), self.services.text(row));
+        let rows = &self.rows;
+        let attributes =
+            |visit: &mut dyn FnMut(&str, &str)| rows.visit_resource_attributes(row, visit);
+        let number = index.resource(text, service, attributes)?;
+        if let Some(slot) = known {
+            *slot = Some(number);
+        }
+        Ok(number)
+    }
+
+    fn scope_number(
+        &mut self,
+        row: usize,
+        index: &mut IndexWriter,
+    ) -> Result<Option<u32>, BatchError> {
+        let known = self.scope_numbers.get_mut(self.scopes.key(row));
+        if let Some(Some(number)) = known {
+            return Ok(*number);
+        }
+        let rows = &self.rows;
+        let attributes =
+            |visit: &mut dyn FnMut(&str, &str)| rows.visit_scope_attributes(row, visit);
+        let number = index.scope(self.scopes.text(row), attributes)?;
+        if let Some(slot) = known {
+            *slot = Some(number);
+        }
+        Ok(number)
+    }
+}
+
+/// The attributes of the records of a batch.
+struct AttributeEntries<'a> {
+    texts: MapTexts<'a>,
+    /// By position among the keys of `texts`.
+    key_numbers: Vec<KeyNumber>,
+    types: &'a BinaryArray,
+}
+
+impl<'a> AttributeEntries<'a> {
+    fn new(batch: &'a RecordBatch, keys: &mut Keys) -> Result<Self, BatchError> {
+        let texts = MapTexts::new(typed(batch, column::ATTRIBUTES)?);
+        let texts = texts.ok_or_else(|| BatchError::WrongType {
+            column: column::ATTRIBUTES.to_owned(),
+        })?;
+        let known = texts.keys();
+        Ok(Self {
+            key_numbers: (0..known.len())
+                .map(|at| keys.number(known.value(at)))
+                .collect(),
+            types: typed(batch, column::ATTRIBUTE_TYPES)?,
+            texts,
+        })
+    }
+
+    fn of_row(&self, row: usize) -> impl Iterator<Item = Entry<'a>> {
+        let types: &'a [u8] = self.types.value(row);
+        self.texts
+            .entries(row)
+            .zip(types)
+            .map(|(entry, type_code)| {
+                let place = self.texts.key_place(entry);
+                Entry {
+                    number: self.key_numbers[place],
+                    key: self.texts.keys().value(place),
+                    type_code: *type_code,
+                    text: self.texts.text(entry),
+                }
+            })
+    }
+}

@@ -1,0 +1,190 @@
+//! Collects the attributes of the rows of a split: a term for each value of a key that has few values,
+//! filters for a key that has many.
+
+use super::postings::{Postings, SortedTerms, TermTable, sorted_terms};
+use super::term;
+use super::value_filter::{ValueFilterBuilder, key_seed, value_hash};
+use crate::split::keys::KeyNumber;
+
+/// A key with no more distinct values than this always has a term for each.
+const TERM_VALUES: usize = 16_384;
+/// A key with more values has terms as long as each value has this many rows on average.
+const TERM_VALUE_ROWS: usize = 16;
+/// A key whose distinct values have more bytes than this together has filters.
+const TERM_BYTES_MAX: usize = 16 << 20;
+
+/// Where an attribute stands, as bits.
+pub(crate) mod place {
+    /// On the record itself.
+    pub(crate) const RECORD: u8 = 1;
+    /// On one of its events.
+    pub(crate) const EVENT: u8 = 2;
+    /// On one of its links.
+    pub(crate) const LINK: u8 = 4;
+    /// Anywhere.
+    pub(crate) const ALL: u8 = RECORD | EVENT | LINK;
+}
+
+/// Takes attributes row by row.
+#[derive(Debug, Default)]
+pub(crate) struct AttributesBuilder {
+    keys: Vec<Option<KeyIndex>>,
+    filters: ValueFilterBuilder,
+    has_unnumbered_keys: bool,
+}
+
+#[derive(Debug)]
+struct KeyIndex {
+    key: Box<str>,
+    seed: u64,
+    places: u8,
+    /// Values seen, counting a value once for each row it is in.
+    added: usize,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    /// Each value with its rows.
+    Terms(TermTable),
+    /// The rows that have the key; the values are in the filters.
+    Filtered(Postings),
+}
+
+/// A key whose values are in the filters.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct FilteredKey {
+    pub(crate) key: String,
+    /// See [`place`].
+    pub(crate) places: u8,
+}
+
+impl AttributesBuilder {
+    /// Adds an attribute of a row. A key that has no number any more has filters.
+    pub(crate) fn add(
+        &mut self,
+        number: KeyNumber,
+        row: u32,
+        (key, value): (&str, &str),
+        place: u8,
+    ) {
+        let Some(number) = number.index() else {
+            self.has_unnumbered_keys = true;
+            self.filters.add(value_hash(key_seed(key), value), row);
+            return;
+        };
+        if number >= self.keys.len() {
+            self.keys.resize_with(number + 1, || None);
+        }
+        let Some(slot) = self.keys.get_mut(number) else {
+            return;
+        };
+        let index = slot.get_or_insert_with(|| KeyIndex::new(key));
+        index.places |= place;
+        index.added += 1;
+        let hash = value_hash(index.seed, value);
+        match &mut index.values {
+            Values::Terms(terms) => {
+                let known = terms.len();
+                terms.add_hashed(hash, value.as_bytes(), row);
+                if terms.len() != known && index.has_too_many_values() {
+                    index.use_filters(&mut self.filters);
+                }
+            }
+            Values::Filtered(rows) => {
+                rows.push(row);
+                self.filters.add(hash, row);
+            }
+        }
+    }
+
+    /// Every term with its rows.
+    pub(crate) fn terms(&self) -> SortedTerms<'_> {
+        sorted_terms(self.keys.iter().flatten().flat_map(KeyIndex::terms))
+    }
+
+    /// The keys whose values are in the filters, with the rows that have them, sorted.
+    pub(crate) fn filtered_keys(&self) -> Vec<(FilteredKey, &Postings)> {
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .flatten()
+            .filter_map(|index| match &index.values {
+                Values::Terms(_) => None,
+                Values::Filtered(rows) => {
+                    let key = FilteredKey {
+                        key: index.key.to_string(),
+                        places: index.places,
+                    };
+                    Some((key, rows))
+                }
+            })
+            .collect();
+        keys.sort_by(|(a, _), (b, _)| a.key.cmp(&b.key));
+        keys
+    }
+
+    /// Whether there were more keys than are told apart.
+    pub(crate) fn has_unnumbered_keys(&self) -> bool {
+        self.has_unnumbered_keys
+    }
+
+    /// The bytes of the filters.
+    pub(crate) fn finish_filters(self, row_count: u32) -> Vec<u8> {
+        self.filters.finish(row_count)
+    }
+}
+
+impl KeyIndex {
+    fn new(key: &str) -> Self {
+        Self {
+            key: key.into(),
+            seed: key_seed(key),
+            places: 0,
+            added: 0,
+            values: Values::Terms(TermTable::default()),
+        }
+    }
+
+    fn terms(&self) -> impl Iterator<Item = (Vec<u8>, &Postings)> {
+        let table = match &self.values {
+            Values::Terms(table) => Some(table),
+            Values::Filtered(_) => None,
+        };
+        table
+            .into_iter()
+            .flat_map(TermTable::iter)
+            .map(|(value, rows)| {
+                let value = std::str::from_utf8(value).unwrap_or_default();
+                let text = term::attribute(&self.key, value);
+                (term::term(&text).as_bytes().to_vec(), rows)
+            })
+    }
+
+    fn has_too_many_values(&self) -> bool {
+        let Values::Terms(terms) = &self.values else {
+            return false;
+        };
+        let count = terms.len();
+        (count > TERM_VALUES && count * TERM_VALUE_ROWS > self.added)
+            || terms.text_bytes() > TERM_BYTES_MAX
+    }
+
+    /// Moves the values so far into the filters of their rows.
+    fn use_filters(&mut self, filters: &mut ValueFilterBuilder) {
+        let Values::Terms(terms) = &self.values else {
+            return;
+        };
+        let mut rows = Vec::new();
+        for (hash, postings) in terms.hashes() {
+            for row in postings.iter() {
+                filters.add(hash, row);
+                rows.push(row);
+            }
+        }
+        rows.sort_unstable();
+        let mut all = Postings::default();
+        rows.into_iter().for_each(|row| all.push(row));
+        self.values = Values::Filtered(all);
+    }
+}

@@ -95,9 +95,12 @@ pub fn log_schema() -> SchemaRef {
     Arc::clone(&LOG_SCHEMA)
 }
 
+/// The time zone of every moment.
+pub(crate) const TIME_ZONE: &str = "UTC";
+
 /// Nanoseconds since the epoch.
 pub(crate) fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+    DataType::Timestamp(TimeUnit::Nanosecond, Some(TIME_ZONE.into()))
 }
 
 fn dictionary_type() -> DataType {

@@ -3,7 +3,10 @@
 mod build;
 mod read;
 
-pub(crate) use build::{AttributesBuilder, DictionaryBuilder, EventsBuilder, LinksBuilder};
+pub(crate) use build::{
+    AttributesBuilder, ColumnValue, EnvelopesBuilder, EventsBuilder, LinkRow, LinksBuilder,
+    LogBatchBuilder, LogRow, ResourceKeys, SpanBatchBuilder, SpanRow,
+};
 pub(crate) use read::{
     AttributesColumn, DictionaryColumn, EventsColumn, LinksColumn, downcast, required_column,
 };

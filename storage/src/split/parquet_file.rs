@@ -32,9 +32,13 @@ pub(crate) struct ParquetFile {
 impl ParquetFile {
     /// Reads footer and page index.
     pub(crate) fn open(path: &Path, signal: Signal, row_count: u32) -> ParquetResult<Self> {
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let metadata = ArrowReaderMetadata::load(&File::open(path)?, options)?;
         let schema = schema::schema(signal);
+        // Which texts are to stand behind a dictionary is not for the file to say: older ones have the keys of
+        // attributes as plain texts.
+        let options = ArrowReaderOptions::new()
+            .with_page_index_policy(PageIndexPolicy::Required)
+            .with_schema(SchemaRef::clone(&schema));
+        let metadata = ArrowReaderMetadata::load(&File::open(path)?, options)?;
         if metadata.schema().fields() != schema.fields() {
             return Err(ParquetError::General(
                 "not the columns of this version".to_owned(),

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::bytes::{BytesBuilder, NullableTextBuilder};
+use super::dictionary::KeysBuilder;
 use super::{Offsets, numbers};
 use crate::attributes::{AttributeValue, ValueType, double_text};
 use crate::schema::{attribute_entries_field, attribute_entry_fields};
@@ -97,9 +98,8 @@ fn push_decimal(text: &mut Vec<u8>, number: i64) {
 /// The three attribute columns.
 #[derive(Debug, Default)]
 pub(crate) struct AttributesBuilder {
-    keys: BytesBuilder,
+    keys: KeysBuilder,
     values: NullableTextBuilder,
-    entry_count: usize,
     offsets: Offsets,
     types: BytesBuilder,
     dropped: Vec<u32>,
@@ -117,23 +117,21 @@ impl AttributesBuilder {
         self.keys.append(key);
         let value_type = self.values.append_value(value);
         self.types.open_row().push(value_type as u8);
-        self.entry_count += 1;
     }
 
     /// Ends the row.
     pub(super) fn finish_row(&mut self, dropped_attributes_count: u32) {
-        self.offsets.push(self.entry_count);
+        self.offsets.push(self.keys.len());
         self.types.end_row();
         self.dropped.push(dropped_attributes_count);
     }
 
     /// The map, the type codes, the dropped counts.
     pub(super) fn finish(self) -> Result<[ArrayRef; 3], ArrowError> {
-        let keys: ArrayRef = Arc::new(self.keys.finish_text()?);
-        let columns = vec![keys, self.values.finish()?];
+        let offsets = self.offsets.finish(self.keys.len())?;
+        let columns = vec![self.keys.finish()?, self.values.finish()?];
         let entries = StructArray::try_new(attribute_entry_fields(), columns, None)?;
         let field = Arc::new(attribute_entries_field());
-        let offsets = self.offsets.finish(self.entry_count)?;
         Ok([
             Arc::new(MapArray::try_new(field, offsets, entries, None, false)?),
             self.types.finish_binary()?,

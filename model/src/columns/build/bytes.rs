@@ -34,6 +34,11 @@ impl BytesBuilder {
         self.offsets.push(self.bytes.len());
     }
 
+    /// The bytes of a row that has been appended.
+    pub(super) fn row(&self, row: usize) -> &[u8] {
+        &self.bytes[self.offsets.range(row)]
+    }
+
     fn parts(mut self) -> Result<(OffsetBuffer<i32>, Buffer), ArrowError> {
         self.bytes.shrink_to_fit();
         let offsets = self.offsets.finish(self.bytes.len())?;

@@ -39,11 +39,11 @@ impl EnvelopesBuilder {
             return;
         }
         let (service, resource) = *keys.0.get_or_insert_with(|| {
-            let service = self.services.key(resource.service_name().as_bytes());
+            let service = self.services.number(resource.service_name().as_bytes());
             let text = json::resource_text(resource);
-            (service, self.resources.key(text.as_bytes()))
+            (service, self.resources.number(text.as_bytes()))
         });
-        let scope = self.scopes.key(json::scope_text(scope).as_bytes());
+        let scope = self.scopes.number(json::scope_text(scope).as_bytes());
         self.services.append(service, row_count);
         self.resources.append(resource, row_count);
         self.scopes.append(scope, row_count);

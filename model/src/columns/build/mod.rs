@@ -11,6 +11,7 @@ mod log_records;
 mod span_items;
 mod spans;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::types::ArrowPrimitiveType;
@@ -54,6 +55,11 @@ impl Offsets {
     /// the column is finished.
     fn push(&mut self, end: usize) {
         self.0.push(i32::try_from(end).unwrap_or(i32::MAX));
+    }
+
+    /// Where the items of a row are.
+    fn range(&self, row: usize) -> Range<usize> {
+        self.0[row] as usize..self.0[row + 1] as usize
     }
 
     /// The offsets of a column that has `end` items.

@@ -16,7 +16,7 @@ mod columns;
 mod resource_column;
 
 pub use attributes::{Attribute, AttributeValue, ValueType, double_text};
-pub use columns::BatchError;
+pub use columns::{AttributesColumn, BatchError, unify_dictionaries};
 pub use ids::{IdError, SpanId, TraceId};
 pub use log_record::{LogReader, LogRecord, Severity};
 pub use resource::{Resource, Scope};

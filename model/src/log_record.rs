@@ -190,6 +190,11 @@ impl LogReader {
         self.services.value(row)
     }
 
+    /// Attributes of the records themselves, by row.
+    pub fn attributes(&self) -> &AttributesColumn {
+        &self.attributes
+    }
+
     /// Calls `visit` with key and text of every attribute of the record itself.
     pub fn visit_own_attributes(&self, row: usize, visit: &mut dyn FnMut(&str, &str)) {
         for (key, text) in self.attributes.texts(row) {

@@ -2,8 +2,8 @@
 //!
 //! Moments are unix nanoseconds as `Timestamp(ns, UTC)`, bit-cast from OTLP's unsigned numbers. Attributes
 //! are a map of key to text with one type code per entry beside it (see
-//! [`crate::attributes::ValueType`]). Resource and scope are OTLP JSON texts behind a dictionary, since a
-//! batch has few of them.
+//! [`crate::attributes::ValueType`]); the keys stand behind a dictionary, so that a batch holds each of them
+//! once. Resource and scope are OTLP JSON texts behind a dictionary, since a batch has few of them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -95,9 +95,12 @@ pub fn log_schema() -> SchemaRef {
     Arc::clone(&LOG_SCHEMA)
 }
 
+/// The time zone of every moment.
+pub(crate) const TIME_ZONE: &str = "UTC";
+
 /// Nanoseconds since the epoch.
 pub(crate) fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+    DataType::Timestamp(TimeUnit::Nanosecond, Some(TIME_ZONE.into()))
 }
 
 fn dictionary_type() -> DataType {
@@ -107,7 +110,7 @@ fn dictionary_type() -> DataType {
 /// The two fields of a map entry.
 pub(crate) fn attribute_entry_fields() -> Fields {
     Fields::from(vec![
-        Field::new("key", DataType::Utf8, false),
+        Field::new("key", dictionary_type(), false),
         Field::new("value", DataType::Utf8, true),
     ])
 }

@@ -1,5 +1,6 @@
 //! Spans: the owned row form, and the readers that make it from a batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -362,14 +363,39 @@ impl SpanReader {
         &self.keys
     }
 
+    /// Attributes of the spans themselves, by row.
+    pub fn attributes(&self) -> &AttributesColumn {
+        &self.attributes
+    }
+
+    /// Attributes of the events of all spans, by [`SpanReader::events`].
+    pub fn event_attributes(&self) -> &AttributesColumn {
+        self.events.attributes()
+    }
+
+    /// Attributes of the links of all spans, by [`SpanReader::links`].
+    pub fn link_attributes(&self) -> &AttributesColumn {
+        self.links.attributes()
+    }
+
+    /// Where the events of the row's span are among the events of the batch.
+    pub fn events(&self, row: usize) -> Range<usize> {
+        self.events.items(row)
+    }
+
+    /// Where the links of the row's span are among the links of the batch.
+    pub fn links(&self, row: usize) -> Range<usize> {
+        self.links.items(row)
+    }
+
     /// How many events the row's span has.
     pub fn event_count(&self, row: usize) -> usize {
-        self.events.count(row)
+        self.events.items(row).len()
     }
 
     /// How many links the row's span has.
     pub fn link_count(&self, row: usize) -> usize {
-        self.links.count(row)
+        self.links.items(row).len()
     }
 
     /// Calls `visit` with key and text of every attribute of the span itself, its events and its links.

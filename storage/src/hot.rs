@@ -8,7 +8,7 @@ use arrow_array::{Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use model::schema::{self, column};
-use model::{BatchError, Signal, TimeRange, TraceId, UnixNanos};
+use model::{BatchError, Signal, TimeRange, TraceId, UnixNanos, unify_dictionaries};
 
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::error::ReadError;
@@ -64,10 +64,10 @@ impl HotBatch {
     /// One batch with the rows of several, in their order.
     pub(crate) fn merge(id: String, parts: &[Arc<Self>]) -> Result<Self, ReadError> {
         let signal = parts.first().map_or(Signal::Traces, |part| part.signal);
-        let batch = concat_batches(
+        let batch = unify_dictionaries(&concat_batches(
             &schema::schema(signal),
             parts.iter().map(|part| &part.batch),
-        )?;
+        )?)?;
         // Many small batches take more room than one large one, never less.
         let taken: u64 = parts.iter().map(|part| part.budget_bytes).sum();
         let budget_bytes = taken.min(batch.get_array_memory_size() as u64);

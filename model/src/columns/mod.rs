@@ -2,11 +2,16 @@
 
 mod build;
 mod read;
+mod unify;
 
-pub(crate) use build::{AttributesBuilder, DictionaryBuilder, EventsBuilder, LinksBuilder};
-pub(crate) use read::{
-    AttributesColumn, DictionaryColumn, EventsColumn, LinksColumn, downcast, required_column,
+pub(crate) use build::{
+    AttributesBuilder, ColumnValue, EnvelopesBuilder, EventsBuilder, LinkRow, LinksBuilder,
+    LogBatchBuilder, LogRow, ResourceKeys, SpanBatchBuilder, SpanRow,
 };
+pub use read::AttributesColumn;
+pub(crate) use read::{DictionaryColumn, EventsColumn, LinksColumn, downcast, required_column};
+
+pub use unify::unify_dictionaries;
 
 /// A batch that does not have the columns or the texts its schema promises: a damaged file or a bug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

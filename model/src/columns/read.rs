@@ -1,13 +1,16 @@
 //! Typed access to the columns of a batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, TimestampNanosecondType, UInt32Type};
+use arrow_array::types::{Int32Type, TimestampNanosecondType};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, Int32Array, ListArray, MapArray, RecordBatch, StringArray,
     StructArray, TimestampNanosecondArray, UInt32Array,
 };
+
+use arrow_buffer::OffsetBuffer;
 
 use super::BatchError;
 use crate::attributes::{Attribute, AttributeValue};
@@ -86,11 +89,14 @@ impl DictionaryColumn {
     }
 }
 
-/// The three attribute columns.
+/// The attribute columns of spans, log records, events or links, by row.
+///
+/// The entries of a row lie side by side; each has the number of its key, so that whoever goes through many of
+/// them looks at every key of the batch once.
 #[derive(Debug, Clone)]
-pub(crate) struct AttributesColumn {
-    offsets: MapArray,
-    keys: StringArray,
+pub struct AttributesColumn {
+    offsets: OffsetBuffer<i32>,
+    keys: DictionaryColumn,
     values: StringArray,
     types: BinaryArray,
     dropped: UInt32Array,
@@ -107,68 +113,80 @@ impl AttributesColumn {
 
     fn new<'a>(get: impl Fn(&str) -> Result<&'a ArrayRef, BatchError>) -> Result<Self, BatchError> {
         let map: MapArray = downcast(get(column::ATTRIBUTES)?, column::ATTRIBUTES)?;
-        let keys: StringArray = downcast(map.keys(), column::ATTRIBUTES)?;
-        let values: StringArray = downcast(map.values(), column::ATTRIBUTES)?;
         let types = downcast(get(column::ATTRIBUTE_TYPES)?, column::ATTRIBUTE_TYPES)?;
-        let dropped = get(column::DROPPED_ATTRIBUTES_COUNT)?
-            .as_primitive_opt::<UInt32Type>()
-            .ok_or_else(|| BatchError::WrongType {
-                column: column::DROPPED_ATTRIBUTES_COUNT.to_owned(),
-            })?
-            .clone();
+        let dropped = downcast(
+            get(column::DROPPED_ATTRIBUTES_COUNT)?,
+            column::DROPPED_ATTRIBUTES_COUNT,
+        )?;
         Ok(Self {
-            offsets: map,
-            keys,
-            values,
+            keys: DictionaryColumn::new(map.keys(), column::ATTRIBUTES)?,
+            values: downcast(map.values(), column::ATTRIBUTES)?,
+            offsets: map.offsets().clone(),
             types,
             dropped,
         })
     }
 
-    /// Positions of the row's entries in the child arrays.
-    fn entries(&self, row: usize) -> std::ops::Range<usize> {
-        let offsets = self.offsets.value_offsets();
-        let at = |index: usize| usize::try_from(offsets[index]).unwrap_or(0);
+    /// The entries of the row.
+    pub fn entries(&self, row: usize) -> Range<usize> {
+        let at = |index: usize| usize::try_from(self.offsets[index]).unwrap_or(0);
         at(row)..at(row + 1)
+    }
+
+    /// The keys of the batch by number. A batch that was not made by decoding may hold one twice, or one
+    /// that no entry has.
+    pub fn keys(&self) -> &StringArray {
+        self.keys.values()
+    }
+
+    /// The number of the entry's key among [`AttributesColumn::keys`].
+    pub fn key_id(&self, entry: usize) -> usize {
+        self.keys.key(entry)
+    }
+
+    /// The entry's key.
+    pub fn key(&self, entry: usize) -> &str {
+        self.keys.value(entry)
+    }
+
+    /// The text of the entry's value; `None` when the value is empty or missing.
+    pub fn value(&self, entry: usize) -> Option<&str> {
+        (!self.values.is_null(entry)).then(|| self.values.value(entry))
+    }
+
+    /// The type codes of the row's entries: see [`crate::attributes::ValueType`].
+    pub fn types(&self, row: usize) -> &[u8] {
+        self.types.value(row)
+    }
+
+    /// How many attributes of the row the sender dropped.
+    pub fn dropped(&self, row: usize) -> u32 {
+        self.dropped.value(row)
     }
 
     /// Keys and texts of the row, without building values.
     pub(crate) fn texts(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
-        self.entries(row).map(|entry| {
-            let text = if self.values.is_null(entry) {
-                ""
-            } else {
-                self.values.value(entry)
-            };
-            (self.keys.value(entry), text)
-        })
+        self.entries(row)
+            .map(|entry| (self.key(entry), self.value(entry).unwrap_or_default()))
     }
 
     /// The attributes of the row.
     pub(crate) fn attributes(&self, row: usize) -> Result<Vec<Attribute>, BatchError> {
         let entries = self.entries(row);
-        let types = self.types.value(row);
+        let types = self.types(row);
         if types.len() != entries.len() {
             return Err(damaged(column::ATTRIBUTE_TYPES, row));
         }
         let read = |(entry, type_code): (usize, &u8)| {
-            let text = if self.values.is_null(entry) {
-                ""
-            } else {
-                self.values.value(entry)
-            };
+            let text = self.value(entry).unwrap_or_default();
             let value = AttributeValue::from_text(text, *type_code)
                 .map_err(|_| damaged(column::ATTRIBUTES, row))?;
             Ok(Attribute {
-                key: self.keys.value(entry).to_owned(),
+                key: self.key(entry).to_owned(),
                 value,
             })
         };
         entries.zip(types).map(read).collect()
-    }
-
-    pub(crate) fn dropped(&self, row: usize) -> u32 {
-        self.dropped.value(row)
     }
 }
 
@@ -194,7 +212,7 @@ impl Items {
         Ok(Self { list, items })
     }
 
-    fn range(&self, row: usize) -> std::ops::Range<usize> {
+    fn range(&self, row: usize) -> Range<usize> {
         let offsets = self.list.value_offsets();
         let at = |index: usize| usize::try_from(offsets[index]).unwrap_or(0);
         at(row)..at(row + 1)
@@ -229,8 +247,13 @@ impl EventsColumn {
         })
     }
 
-    pub(crate) fn count(&self, row: usize) -> usize {
-        self.items.range(row).len()
+    /// Where the row's items are among the rows of `attributes`.
+    pub(crate) fn items(&self, row: usize) -> Range<usize> {
+        self.items.range(row)
+    }
+
+    pub(crate) fn attributes(&self) -> &AttributesColumn {
+        &self.attributes
     }
 
     pub(crate) fn texts(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
@@ -277,8 +300,13 @@ impl LinksColumn {
         })
     }
 
-    pub(crate) fn count(&self, row: usize) -> usize {
-        self.items.range(row).len()
+    /// Where the row's items are among the rows of `attributes`.
+    pub(crate) fn items(&self, row: usize) -> Range<usize> {
+        self.items.range(row)
+    }
+
+    pub(crate) fn attributes(&self) -> &AttributesColumn {
+        &self.attributes
     }
 
     pub(crate) fn texts(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {

@@ -7,6 +7,7 @@ mod metrics;
 mod response;
 mod traces;
 mod values;
+mod walk;
 
 #[cfg(test)]
 mod encode;
@@ -15,8 +16,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -100,23 +100,56 @@ pub enum DecodeError {
 /// # Errors
 /// When the body as a whole cannot be read; nothing of it is accepted then.
 pub fn decode(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, DecodeError> {
+    if encoding == Encoding::Protobuf
+        && let Some(batch) = walk::batch(signal, &body)
+    {
+        return Ok(Accepted {
+            payload: body,
+            batch,
+            rejected: None,
+        });
+    }
+    decode_owned(signal, encoding, body)
+}
+
+/// Decodes by way of owned objects: slower, and the judge of everything that [`walk`] leaves alone.
+fn decode_owned(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, DecodeError> {
     match signal {
         Signal::Traces => {
-            let request: ExportTraceServiceRequest = match encoding {
+            let mut request: ExportTraceServiceRequest = match encoding {
                 Encoding::Protobuf => decode_protobuf(&body)?,
                 Encoding::Json => json::read::traces_request(&body)?,
             };
+            let taken = traces::accept(&mut request)?;
             let original = (encoding == Encoding::Protobuf).then_some(body);
-            traces::accept(request, original)
+            Ok(accepted(taken, original, &request))
         }
         Signal::Logs => {
-            let request: ExportLogsServiceRequest = match encoding {
+            let mut request: ExportLogsServiceRequest = match encoding {
                 Encoding::Protobuf => decode_protobuf(&body)?,
                 Encoding::Json => json::read::logs_request(&body)?,
             };
+            let taken = logs::accept(&mut request)?;
             let original = (encoding == Encoding::Protobuf).then_some(body);
-            logs::accept(request, original)
+            Ok(accepted(taken, original, &request))
         }
+    }
+}
+
+/// `original` is the body the request was decoded from; it is the payload when nothing was left out.
+fn accepted(
+    (batch, rejected): (RecordBatch, Option<Rejected>),
+    original: Option<Bytes>,
+    request: &impl Message,
+) -> Accepted {
+    let payload = match original {
+        Some(body) if rejected.is_none() => body,
+        Some(_) | None => Bytes::from(request.encode_to_vec()),
+    };
+    Accepted {
+        payload,
+        batch,
+        rejected,
     }
 }
 
@@ -125,17 +158,14 @@ pub fn decode(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepte
 /// # Errors
 /// When the payload is not what `decode` handed out.
 pub fn replay(signal: Signal, payload: &[u8]) -> Result<RecordBatch, DecodeError> {
-    let body = Bytes::copy_from_slice(payload);
-    Ok(decode(signal, Encoding::Protobuf, body)?.batch)
-}
-
-/// The batch of these columns, holding no more memory than its rows need: builders reserve room for a
-/// thousand rows, which would be most of what a small request keeps in the hot buffer.
-fn batch_of(schema: SchemaRef, mut columns: Vec<ArrayRef>) -> Result<RecordBatch, DecodeError> {
-    for column in &mut columns {
-        column.shrink_to_fit();
+    if let Some(batch) = walk::batch(signal, payload) {
+        return Ok(batch);
     }
-    RecordBatch::try_new(schema, columns).map_err(|_| DecodeError::TooLarge)
+    let (batch, _) = match signal {
+        Signal::Traces => traces::accept(&mut decode_protobuf(payload)?)?,
+        Signal::Logs => logs::accept(&mut decode_protobuf(payload)?)?,
+    };
+    Ok(batch)
 }
 
 fn decode_protobuf<M: Message + Default>(body: &[u8]) -> Result<M, DecodeError> {

@@ -1,37 +1,30 @@
 //! Attribute values between protobuf, rows and columns.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, EntityRef as ProtoEntityRef, InstrumentationScope, KeyValue,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 
-use crate::attributes::{Attribute, AttributeValue, ValueType, double_text};
-use crate::columns::AttributesBuilder;
+use crate::attributes::{Attribute, AttributeValue};
+use crate::columns::{AttributesBuilder, ColumnValue};
 use crate::resource::{EntityRef, Resource, Scope};
 
-/// Calls `use_text` with the type and text of a value without building a row form for scalars.
-pub(super) fn with_text<R>(
-    value: Option<&AnyValue>,
-    use_text: impl FnOnce(ValueType, &str) -> R,
-) -> R {
+/// The value on its way into a column, without building a row form for scalars.
+pub(super) fn column_value(value: Option<&AnyValue>) -> ColumnValue<'_> {
     let Some(value) = value else {
-        return use_text(ValueType::Absent, "");
+        return ColumnValue::Absent;
     };
     match &value.value {
         // A string table index only means something in profiles: treated as no value.
-        None | Some(Value::StringValueStrindex(_)) => use_text(ValueType::Empty, ""),
-        Some(Value::StringValue(text)) => use_text(ValueType::String, text),
-        Some(Value::BoolValue(true)) => use_text(ValueType::Bool, "true"),
-        Some(Value::BoolValue(false)) => use_text(ValueType::Bool, "false"),
-        Some(Value::IntValue(number)) => use_text(ValueType::Int, &number.to_string()),
-        Some(Value::DoubleValue(number)) => use_text(ValueType::Double, &double_text(*number)),
-        Some(Value::BytesValue(bytes)) => use_text(ValueType::Bytes, &BASE64.encode(bytes)),
+        None | Some(Value::StringValueStrindex(_)) => ColumnValue::Empty,
+        Some(Value::StringValue(text)) => ColumnValue::String(text.as_bytes()),
+        Some(Value::BoolValue(truth)) => ColumnValue::Bool(*truth),
+        Some(Value::IntValue(number)) => ColumnValue::Int(*number),
+        Some(Value::DoubleValue(number)) => ColumnValue::Double(*number),
+        Some(Value::BytesValue(bytes)) => ColumnValue::Bytes(bytes),
         Some(Value::ArrayValue(_) | Value::KvlistValue(_)) => {
-            let value = from_any_value(value);
-            use_text(value.value_type(), &value.text())
+            ColumnValue::Nested(from_any_value(value))
         }
     }
 }
@@ -39,9 +32,8 @@ pub(super) fn with_text<R>(
 /// Adds the attributes to the row being built, without ending it.
 pub(super) fn push_attributes(builder: &mut AttributesBuilder, attributes: &[KeyValue]) {
     for attribute in attributes {
-        with_text(attribute.value.as_ref(), |value_type, text| {
-            builder.push(&attribute.key, value_type, text);
-        });
+        let value = column_value(attribute.value.as_ref());
+        builder.push(attribute.key.as_bytes(), &value);
     }
 }
 

@@ -1,0 +1,155 @@
+//! The three attribute columns, and the text form of values on their way into a column.
+
+use std::sync::Arc;
+
+use arrow_array::types::UInt32Type;
+use arrow_array::{ArrayRef, MapArray, StructArray};
+use arrow_schema::ArrowError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::bytes::{BytesBuilder, NullableTextBuilder};
+use super::dictionary::KeysBuilder;
+use super::{Offsets, numbers};
+use crate::attributes::{AttributeValue, ValueType, double_text};
+use crate::schema::{attribute_entries_field, attribute_entry_fields};
+
+/// A value that is about to become the text of a column: see [`AttributeValue::text`].
+#[derive(Debug)]
+pub(crate) enum ColumnValue<'a> {
+    /// No value was sent.
+    Absent,
+    /// An empty value was sent.
+    Empty,
+    /// Text, not yet known to be UTF-8.
+    String(&'a [u8]),
+    /// True or false.
+    Bool(bool),
+    /// A number.
+    Int(i64),
+    /// A floating point number.
+    Double(f64),
+    /// Raw bytes.
+    Bytes(&'a [u8]),
+    /// An array or a list.
+    Nested(AttributeValue),
+}
+
+impl NullableTextBuilder {
+    /// Adds a row with the text of the value, null when there is none; says how to read it.
+    pub(super) fn append_value(&mut self, value: &ColumnValue<'_>) -> ValueType {
+        let text = self.open_row();
+        let value_type = match value {
+            ColumnValue::Absent | ColumnValue::Empty => {
+                self.append_null();
+                return match value {
+                    ColumnValue::Absent => ValueType::Absent,
+                    _ => ValueType::Empty,
+                };
+            }
+            ColumnValue::String(bytes) => {
+                text.extend_from_slice(bytes);
+                ValueType::String
+            }
+            ColumnValue::Bool(truth) => {
+                text.extend_from_slice(if *truth { b"true" } else { b"false" });
+                ValueType::Bool
+            }
+            ColumnValue::Int(number) => {
+                push_decimal(text, *number);
+                ValueType::Int
+            }
+            ColumnValue::Double(number) => {
+                text.extend_from_slice(double_text(*number).as_bytes());
+                ValueType::Double
+            }
+            ColumnValue::Bytes(bytes) => {
+                text.extend_from_slice(BASE64.encode(bytes).as_bytes());
+                ValueType::Bytes
+            }
+            ColumnValue::Nested(value) => {
+                text.extend_from_slice(value.text().as_bytes());
+                value.value_type()
+            }
+        };
+        self.end_row();
+        value_type
+    }
+}
+
+/// Decimal digits without the machinery of formatting: most records hold several small numbers.
+fn push_decimal(text: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        text.push(b'-');
+    }
+    let first = text.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        let [digit, ..] = (rest % 10).to_le_bytes();
+        text.push(b'0' + digit);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    text[first..].reverse();
+}
+
+/// The three attribute columns.
+#[derive(Debug, Default)]
+pub(crate) struct AttributesBuilder {
+    keys: KeysBuilder,
+    values: NullableTextBuilder,
+    offsets: Offsets,
+    types: BytesBuilder,
+    dropped: Vec<u32>,
+}
+
+impl AttributesBuilder {
+    pub(super) fn reserve(&mut self, row_count: usize) {
+        self.offsets.reserve(row_count);
+        self.types.reserve(row_count);
+        self.dropped.reserve(row_count);
+    }
+
+    /// Adds one attribute to the row being built.
+    pub(crate) fn push(&mut self, key: &[u8], value: &ColumnValue<'_>) {
+        self.keys.append(key);
+        let value_type = self.values.append_value(value);
+        self.types.open_row().push(value_type as u8);
+    }
+
+    /// Ends the row.
+    pub(super) fn finish_row(&mut self, dropped_attributes_count: u32) {
+        self.offsets.push(self.keys.len());
+        self.types.end_row();
+        self.dropped.push(dropped_attributes_count);
+    }
+
+    /// The map, the type codes, the dropped counts.
+    pub(super) fn finish(self) -> Result<[ArrayRef; 3], ArrowError> {
+        let offsets = self.offsets.finish(self.keys.len())?;
+        let columns = vec![self.keys.finish()?, self.values.finish()?];
+        let entries = StructArray::try_new(attribute_entry_fields(), columns, None)?;
+        let field = Arc::new(attribute_entries_field());
+        Ok([
+            Arc::new(MapArray::try_new(field, offsets, entries, None, false)?),
+            self.types.finish_binary()?,
+            Arc::new(numbers::<UInt32Type>(self.dropped, None)?),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_the_formatter_writes_them() {
+        for number in [0, 7, 10, 200, -1, i64::MAX, i64::MIN] {
+            let mut text = b"x".to_vec();
+            push_decimal(&mut text, number);
+            assert_eq!(text, format!("x{number}").into_bytes());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The list columns of span events and links.
+
+use std::sync::Arc;
+
+use arrow_array::types::{TimestampNanosecondType, UInt32Type};
+use arrow_array::{ArrayRef, StructArray};
+use arrow_schema::ArrowError;
+
+use super::attributes::AttributesBuilder;
+use super::bytes::BytesBuilder;
+use super::{Offsets, list, numbers};
+use crate::schema::{TIME_ZONE, event_fields, link_fields};
+
+/// The list column of span events.
+#[derive(Debug, Default)]
+pub(crate) struct EventsBuilder {
+    offsets: Offsets,
+    times: Vec<i64>,
+    names: BytesBuilder,
+    /// Attributes of the events, one row per event.
+    pub(crate) attributes: AttributesBuilder,
+}
+
+impl EventsBuilder {
+    pub(super) fn reserve(&mut self, row_count: usize) {
+        self.offsets.reserve(row_count);
+    }
+
+    /// Adds an event whose attributes have been pushed to `attributes`.
+    pub(crate) fn push(&mut self, time: i64, name: &[u8], dropped_attributes_count: u32) {
+        self.times.push(time);
+        self.names.append(name);
+        self.attributes.finish_row(dropped_attributes_count);
+    }
+
+    pub(super) fn finish_row(&mut self) {
+        self.offsets.push(self.times.len());
+    }
+
+    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let offsets = self.offsets.finish(self.times.len())?;
+        let [map, types, dropped] = self.attributes.finish()?;
+        let times = numbers::<TimestampNanosecondType>(self.times, None)?.with_timezone(TIME_ZONE);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(times),
+            Arc::new(self.names.finish_text()?),
+            map,
+            types,
+            dropped,
+        ];
+        list(
+            StructArray::try_new(event_fields(), columns, None)?,
+            offsets,
+        )
+    }
+}
+
+/// What a link holds beside its attributes.
+#[derive(Debug, Default)]
+pub(crate) struct LinkRow<'a> {
+    pub(crate) trace_id: &'a [u8],
+    pub(crate) span_id: &'a [u8],
+    pub(crate) trace_state: &'a [u8],
+    pub(crate) flags: u32,
+    pub(crate) dropped_attributes_count: u32,
+}
+
+/// The list column of span links.
+#[derive(Debug, Default)]
+pub(crate) struct LinksBuilder {
+    offsets: Offsets,
+    trace_ids: BytesBuilder,
+    span_ids: BytesBuilder,
+    trace_states: BytesBuilder,
+    flags: Vec<u32>,
+    /// Attributes of the links, one row per link.
+    pub(crate) attributes: AttributesBuilder,
+}
+
+impl LinksBuilder {
+    pub(super) fn reserve(&mut self, row_count: usize) {
+        self.offsets.reserve(row_count);
+    }
+
+    /// Adds a link whose attributes have been pushed to `attributes`.
+    pub(crate) fn push(&mut self, link: &LinkRow<'_>) {
+        self.trace_ids.append(link.trace_id);
+        self.span_ids.append(link.span_id);
+        self.trace_states.append(link.trace_state);
+        self.flags.push(link.flags);
+        self.attributes.finish_row(link.dropped_attributes_count);
+    }
+
+    pub(super) fn finish_row(&mut self) {
+        self.offsets.push(self.flags.len());
+    }
+
+    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let offsets = self.offsets.finish(self.flags.len())?;
+        let [map, types, dropped] = self.attributes.finish()?;
+        let columns: Vec<ArrayRef> = vec![
+            self.trace_ids.finish_binary()?,
+            self.span_ids.finish_binary()?,
+            Arc::new(self.trace_states.finish_text()?),
+            Arc::new(numbers::<UInt32Type>(self.flags, None)?),
+            map,
+            types,
+            dropped,
+        ];
+        list(StructArray::try_new(link_fields(), columns, None)?, offsets)
+    }
+}

@@ -1,0 +1,109 @@
+//! What surrounds records: the request, its resources and their scopes, laid out alike for every signal.
+#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+use super::wire::{Fields, Seen, delimited, each};
+use super::{Walk, values};
+use crate::columns::{EnvelopesBuilder, ResourceKeys};
+
+/// `ExportTraceServiceRequest.resource_spans`, `ExportLogsServiceRequest.resource_logs`.
+const RESOURCES: u32 = delimited(1);
+const REQUEST_LAST: u32 = 1;
+/// `ResourceSpans` and `ResourceLogs`.
+const RESOURCE: u32 = delimited(1);
+const SCOPES: u32 = delimited(2);
+/// `ScopeSpans` and `ScopeLogs`.
+const SCOPE: u32 = delimited(1);
+const RECORDS: u32 = delimited(2);
+/// The same in both.
+const SCHEMA_URL: u32 = delimited(3);
+const ENVELOPE_LAST: u32 = 3;
+
+/// Columns that take records from their bytes.
+pub(super) trait RecordColumns {
+    /// Adds a record.
+    fn push(&mut self, record: &[u8]) -> Walk<()>;
+
+    /// The columns of the surroundings, to be appended apart.
+    fn envelopes(&mut self) -> &mut EnvelopesBuilder;
+}
+
+/// How many records a request holds.
+pub(super) fn count_records(body: &[u8]) -> Walk<usize> {
+    let mut count = 0;
+    each(body, RESOURCES, |resource| {
+        each(resource, SCOPES, |scope| {
+            each(scope, RECORDS, |_| {
+                count += 1;
+                Ok(())
+            })
+        })
+    })?;
+    Ok(count)
+}
+
+/// Adds every record of a request.
+pub(super) fn walk(body: &[u8], columns: &mut impl RecordColumns) -> Walk<()> {
+    let mut fields = Fields::of(body);
+    while let Some(key) = fields.key()? {
+        match key {
+            RESOURCES => resource_records(fields.bytes()?, columns)?,
+            _ => fields.skip_unknown(key, REQUEST_LAST)?,
+        }
+    }
+    Ok(())
+}
+
+fn resource_records(message: &[u8], columns: &mut impl RecordColumns) -> Walk<()> {
+    let envelope = Envelope::of(message)?;
+    let resource = values::resource(envelope.inner, envelope.schema_url)?;
+    let mut keys = ResourceKeys::default();
+    each(message, SCOPES, |message| {
+        let envelope = Envelope::of(message)?;
+        let scope = values::scope(envelope.inner, envelope.schema_url)?;
+        let row_count = envelope.item_count;
+        columns
+            .envelopes()
+            .append(&resource, &mut keys, &scope, row_count);
+        each(message, RECORDS, |record| columns.push(record))
+    })
+}
+
+/// What a message says about all its items, wherever in it that stands.
+struct Envelope<'a> {
+    /// The resource or scope.
+    inner: Option<&'a [u8]>,
+    schema_url: &'a str,
+    item_count: usize,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads a message that wraps records or scopes: both have the same fields.
+    fn of(message: &'a [u8]) -> Walk<Self> {
+        const { assert!(RESOURCE == SCOPE && SCOPES == RECORDS) };
+        let mut envelope = Self {
+            inner: None,
+            schema_url: "",
+            item_count: 0,
+        };
+        let mut seen = Seen::default();
+        let mut fields = Fields::of(message);
+        while let Some(key) = fields.key()? {
+            match key {
+                RESOURCE => {
+                    seen.once(key)?;
+                    envelope.inner = Some(fields.bytes()?);
+                }
+                SCOPES => {
+                    fields.bytes()?;
+                    envelope.item_count += 1;
+                }
+                SCHEMA_URL => {
+                    seen.once(key)?;
+                    envelope.schema_url = fields.text()?;
+                }
+                _ => fields.skip_unknown(key, ENVELOPE_LAST)?,
+            }
+        }
+        Ok(envelope)
+    }
+}

@@ -21,22 +21,56 @@ pub(crate) fn order(signal: Signal, batches: &[&RecordBatch]) -> Result<Vec<Posi
 }
 
 fn order_spans(batches: &[&RecordBatch]) -> Result<Vec<Position>, BatchError> {
-    let mut first_starts: HashMap<&[u8], UnixNanos> = HashMap::new();
-    let mut rows = Vec::new();
+    let mut traces = Traces::default();
+    let mut rows = Vec::with_capacity(batches.iter().map(|batch| batch.num_rows()).sum());
     for (batch_index, batch) in batches.iter().enumerate() {
         let ids = IdColumn::new(batch, column::TRACE_ID)?;
         let times = TimeColumn::new(Signal::Traces, batch)?;
         for row in 0..batch.num_rows() {
-            let (id, start) = (ids.value(row), times.value(row));
-            first_starts
-                .entry(id)
-                .and_modify(|first| *first = (*first).min(start))
-                .or_insert(start);
-            rows.push((id, start, (batch_index, row)));
+            let start = times.value(row);
+            let trace = traces.number(ids.value(row), start);
+            rows.push((trace, start, (batch_index, row)));
         }
     }
-    rows.sort_by_cached_key(|(id, start, position)| (first_starts[id], *id, *start, *position));
+    let places = traces.places();
+    for (trace, _, _) in &mut rows {
+        *trace = places.get(*trace).copied().unwrap_or_default();
+    }
+    rows.sort_unstable();
     Ok(rows.into_iter().map(|(_, _, position)| position).collect())
+}
+
+/// The traces of some rows.
+#[derive(Default)]
+struct Traces<'a> {
+    numbers: HashMap<&'a [u8], usize, foldhash::fast::FixedState>,
+    /// Where each trace stands in the order: by its first start, then by its id.
+    order: Vec<(UnixNanos, &'a [u8])>,
+}
+
+impl<'a> Traces<'a> {
+    /// The number of the row's trace.
+    fn number(&mut self, id: &'a [u8], start: UnixNanos) -> usize {
+        let number = *self.numbers.entry(id).or_insert(self.order.len());
+        match self.order.get_mut(number) {
+            Some((first, _)) => *first = (*first).min(start),
+            None => self.order.push((start, id)),
+        }
+        number
+    }
+
+    /// The place of each trace in the order, by number.
+    fn places(self) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (0..self.order.len()).collect();
+        numbers.sort_unstable_by_key(|number| self.order.get(*number));
+        let mut places = vec![0; numbers.len()];
+        for (place, number) in numbers.into_iter().enumerate() {
+            if let Some(slot) = places.get_mut(number) {
+                *slot = place;
+            }
+        }
+        places
+    }
 }
 
 fn order_by_time(batches: &[&RecordBatch]) -> Result<Vec<Position>, BatchError> {

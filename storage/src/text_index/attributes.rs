@@ -7,9 +7,11 @@ use super::value_filter::{ValueFilterBuilder, key_seed, value_hash};
 use crate::split::keys::KeyNumber;
 
 /// A key with no more distinct values than this always has a term for each.
-const TERM_VALUES: usize = 16_384;
-/// A key with more values has terms as long as each value has this many rows on average.
+const TERM_VALUES: usize = 1024;
+/// A key with more values has terms if each value has this many rows on average.
 const TERM_VALUE_ROWS: usize = 16;
+/// Whether it has is judged when all rows are there, but no later than at this many values.
+const JUDGED_VALUES: usize = 16_384;
 /// A key whose distinct values have more bytes than this together has filters.
 const TERM_BYTES_MAX: usize = 16 << 20;
 
@@ -87,14 +89,21 @@ impl AttributesBuilder {
             Values::Terms(terms) => {
                 let known = terms.len();
                 terms.add_hashed(hash, value.as_bytes(), row);
-                if terms.len() != known && index.has_too_many_values() {
-                    index.use_filters(&mut self.filters);
+                if terms.len() > known.max(JUDGED_VALUES) || terms.text_bytes() > TERM_BYTES_MAX {
+                    index.use_filters_if_many(&mut self.filters);
                 }
             }
             Values::Filtered(rows) => {
                 rows.push(row);
                 self.filters.add(hash, row);
             }
+        }
+    }
+
+    /// Decides which keys have terms; to be called when all rows are there.
+    pub(crate) fn judge(&mut self) {
+        for index in self.keys.iter_mut().flatten() {
+            index.use_filters_if_many(&mut self.filters);
         }
     }
 
@@ -170,11 +179,14 @@ impl KeyIndex {
             || terms.text_bytes() > TERM_BYTES_MAX
     }
 
-    /// Moves the values so far into the filters of their rows.
-    fn use_filters(&mut self, filters: &mut ValueFilterBuilder) {
+    /// Moves the values so far into the filters of their rows, if they are too many for terms.
+    fn use_filters_if_many(&mut self, filters: &mut ValueFilterBuilder) {
         let Values::Terms(terms) = &self.values else {
             return;
         };
+        if !self.has_too_many_values() {
+            return;
+        }
         let mut rows = Vec::new();
         for (hash, postings) in terms.hashes() {
             for row in postings.iter() {
@@ -186,5 +198,38 @@ impl KeyIndex {
         let mut all = Postings::default();
         rows.into_iter().for_each(|row| all.push(row));
         self.values = Values::Filtered(all);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::split::keys::Keys;
+
+    #[test]
+    fn keys_with_many_values_have_filters_and_the_others_terms() {
+        let mut keys = Keys::default();
+        let (few, many, busy) = (keys.number("few"), keys.number("many"), keys.number("busy"));
+        let mut builder = AttributesBuilder::default();
+        for row in 0..40_000_u32 {
+            builder.add(few, row, ("few", &(row % 5).to_string()), place::RECORD);
+            builder.add(many, row, ("many", &(row / 10).to_string()), place::EVENT);
+            builder.add(
+                busy,
+                row,
+                ("busy", &(row % 2_000).to_string()),
+                place::RECORD,
+            );
+        }
+        builder.judge();
+        let filtered = builder.filtered_keys();
+        let expected = FilteredKey {
+            key: "many".to_owned(),
+            places: place::EVENT,
+        };
+        assert_eq!(filtered.len(), 1);
+        assert_eq!(filtered[0].0, expected);
+        assert_eq!(filtered[0].1.count(), 40_000);
+        assert_eq!(builder.terms().len(), 2_005);
     }
 }

@@ -185,9 +185,10 @@ impl IndexWriter {
 
     /// Writes the index into an empty directory; returns how many rows it has and what its readers
     /// have to know. The caller makes the files durable.
-    pub(crate) fn finish(self, dir: &Path) -> Result<(u32, IndexMetadata), SealError> {
+    pub(crate) fn finish(mut self, dir: &Path) -> Result<(u32, IndexMetadata), SealError> {
         let (schema, fields) = index_schema(self.signal);
         let row_count = self.row_count;
+        self.attributes.judge();
         let filtered = self.attributes.filtered_keys();
         let metadata = IndexMetadata {
             filtered_keys: filtered.iter().map(|(key, _)| key.clone()).collect(),

@@ -2,8 +2,8 @@
 //!
 //! Moments are unix nanoseconds as `Timestamp(ns, UTC)`, bit-cast from OTLP's unsigned numbers. Attributes
 //! are a map of key to text with one type code per entry beside it (see
-//! [`crate::attributes::ValueType`]); the keys stand behind a dictionary, so that a batch holds each of them
-//! once. Resource and scope are OTLP JSON texts behind a dictionary, since a batch has few of them.
+//! [`crate::attributes::ValueType`]); keys and texts stand behind dictionaries, so that a batch holds each of
+//! them once. Resource and scope are OTLP JSON texts behind a dictionary, since a batch has few of them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -111,7 +111,7 @@ fn dictionary_type() -> DataType {
 pub(crate) fn attribute_entry_fields() -> Fields {
     Fields::from(vec![
         Field::new("key", dictionary_type(), false),
-        Field::new("value", DataType::Utf8, true),
+        Field::new("value", dictionary_type(), true),
     ])
 }
 

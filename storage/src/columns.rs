@@ -1,13 +1,12 @@
 //! Typed access to the columns of a batch that storage itself looks at.
 
 use std::any::Any;
-use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, MapArray, RecordBatch,
-    StringArray, TimestampNanosecondArray,
+    Array, ArrayAccessor as _, ArrayRef, BinaryArray, FixedSizeBinaryArray, Int32Array, Int64Array,
+    MapArray, RecordBatch, StringArray, TimestampNanosecondArray, TypedDictionaryArray,
 };
 use model::schema::column;
 use model::{BatchError, Signal, UnixNanos};
@@ -143,67 +142,43 @@ impl<'a> TextDictionary<'a> {
     }
 }
 
-/// Keys and texts of a map, whether its keys are behind a dictionary or not.
+/// Keys and texts of a map in which both stand behind dictionaries.
 #[derive(Clone, Copy)]
 pub(crate) struct MapTexts<'a> {
     map: &'a MapArray,
-    /// Position of an entry's key among `keys`; the entry itself without a dictionary.
-    key_places: Option<&'a Int32Array>,
-    keys: &'a StringArray,
-    values: &'a StringArray,
+    keys: TypedDictionaryArray<'a, Int32Type, StringArray>,
+    values: TypedDictionaryArray<'a, Int32Type, StringArray>,
 }
 
 impl<'a> MapTexts<'a> {
-    /// `None` when keys or values are not texts.
+    /// `None` when keys or values are not such texts.
     pub(crate) fn new(map: &'a MapArray) -> Option<Self> {
-        let (keys, key_places) = match map.keys().as_dictionary_opt::<Int32Type>() {
-            Some(dictionary) => (dictionary.values(), Some(dictionary.keys())),
-            None => (map.keys(), None),
+        let texts = |array: &'a ArrayRef| {
+            let dictionary = array.as_dictionary_opt::<Int32Type>()?;
+            dictionary.downcast_dict::<StringArray>()
         };
         Some(Self {
             map,
-            key_places,
-            keys: keys.as_string_opt::<i32>()?,
-            values: map.values().as_string_opt::<i32>()?,
+            keys: texts(map.keys())?,
+            values: texts(map.values())?,
         })
     }
 
-    /// The distinct keys, or those of all entries.
-    pub(crate) fn keys(&self) -> &'a StringArray {
-        self.keys
-    }
-
-    /// Positions of a row's entries.
-    pub(crate) fn entries(&self, row: usize) -> Range<usize> {
+    /// Key and text of each entry of a row; the text is empty for an entry without one.
+    pub(crate) fn of_row(self, row: usize) -> impl Iterator<Item = (&'a str, &'a str)> {
         let offsets = self.map.value_offsets();
         let at = |index: usize| {
             let offset = offsets.get(index).copied().unwrap_or_default();
             usize::try_from(offset).unwrap_or_default()
         };
-        at(row)..at(row + 1)
-    }
-
-    /// Position of an entry's key among [`MapTexts::keys`].
-    pub(crate) fn key_place(&self, entry: usize) -> usize {
-        match self.key_places {
-            Some(places) => usize::try_from(places.value(entry)).unwrap_or(usize::MAX),
-            None => entry,
-        }
-    }
-
-    /// The text of an entry; empty for one without.
-    pub(crate) fn text(&self, entry: usize) -> &'a str {
-        if self.values.is_null(entry) {
-            ""
-        } else {
-            self.values.value(entry)
-        }
-    }
-
-    /// Key and text of each entry of a row.
-    pub(crate) fn of_row(self, row: usize) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.entries(row)
-            .map(move |entry| (self.keys.value(self.key_place(entry)), self.text(entry)))
+        (at(row)..at(row + 1)).map(move |entry| {
+            let text = if self.values.is_null(entry) {
+                ""
+            } else {
+                self.values.value(entry)
+            };
+            (self.keys.value(entry), text)
+        })
     }
 }
 

@@ -87,6 +87,10 @@ impl DictionaryColumn {
     pub(crate) fn values(&self) -> &StringArray {
         &self.values
     }
+
+    fn is_valid(&self, row: usize) -> bool {
+        self.keys.is_valid(row)
+    }
 }
 
 /// The attribute columns of spans, log records, events or links, by row.
@@ -97,7 +101,7 @@ impl DictionaryColumn {
 pub struct AttributesColumn {
     offsets: OffsetBuffer<i32>,
     keys: DictionaryColumn,
-    values: StringArray,
+    values: DictionaryColumn,
     types: BinaryArray,
     dropped: UInt32Array,
 }
@@ -120,7 +124,7 @@ impl AttributesColumn {
         )?;
         Ok(Self {
             keys: DictionaryColumn::new(map.keys(), column::ATTRIBUTES)?,
-            values: downcast(map.values(), column::ATTRIBUTES)?,
+            values: DictionaryColumn::new(map.values(), column::ATTRIBUTES)?,
             offsets: map.offsets().clone(),
             types,
             dropped,
@@ -151,7 +155,20 @@ impl AttributesColumn {
 
     /// The text of the entry's value; `None` when the value is empty or missing.
     pub fn value(&self, entry: usize) -> Option<&str> {
-        (!self.values.is_null(entry)).then(|| self.values.value(entry))
+        self.value_id(entry)
+            .map(|id| self.values.values().value(id))
+    }
+
+    /// The number of the entry's text among [`AttributesColumn::values`]; `None` when the value is empty
+    /// or missing.
+    pub fn value_id(&self, entry: usize) -> Option<usize> {
+        self.values.is_valid(entry).then(|| self.values.key(entry))
+    }
+
+    /// The texts of the batch by number. A batch that was not made by decoding may hold one twice, or one
+    /// that no entry has.
+    pub fn values(&self) -> &StringArray {
+        self.values.values()
     }
 
     /// The type codes of the row's entries: see [`crate::attributes::ValueType`].

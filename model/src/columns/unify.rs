@@ -10,6 +10,7 @@ use arrow_array::{
     StructArray,
 };
 use arrow_schema::{ArrowError, DataType};
+use foldhash::fast::FixedState;
 
 /// The same rows with dictionaries that hold each text once, those of the keys of attributes included.
 ///
@@ -65,7 +66,8 @@ fn unified_dictionary(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let Some((dictionary, texts)) = texts else {
         return Ok(Arc::clone(array));
     };
-    let mut known: HashMap<&str, i32> = HashMap::with_capacity(texts.len());
+    let mut known: HashMap<&str, i32, FixedState> =
+        HashMap::with_capacity_and_hasher(texts.len(), FixedState::default());
     let mut distinct = Vec::new();
     let mut numbers = Vec::with_capacity(texts.len());
     for text in texts.iter().map(Option::unwrap_or_default) {

@@ -8,7 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, ListArray, RecordBatch, StringArray, StructArray};
 use model::schema::column;
 use model::{
-    Attribute, BatchError, LogReader, Signal, SpanId, SpanReader, TimeRange, TraceId, UnixNanos,
+    Attribute, AttributesColumn, BatchError, LogReader, Signal, SpanId, SpanReader, TimeRange,
+    TraceId, UnixNanos,
 };
 
 use super::{Filter, Predicate, Test, TextMatch};
@@ -27,6 +28,14 @@ impl Rows {
             Signal::Traces => Self::Spans(Box::new(SpanReader::new(batch)?)),
             Signal::Logs => Self::Logs(Box::new(LogReader::new(batch)?)),
         })
+    }
+
+    /// The attributes of the records themselves.
+    pub(crate) fn attributes(&self) -> &AttributesColumn {
+        match self {
+            Self::Spans(reader) => reader.attributes(),
+            Self::Logs(reader) => reader.attributes(),
+        }
     }
 
     /// Visits key and text of the attributes of the record, its events and its links.

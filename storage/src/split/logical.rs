@@ -315,24 +315,16 @@ impl Entries {
         let DataType::Struct(fields) = entry_field.data_type() else {
             return Err(damaged("attributes are not a map"));
         };
-        let keys: ArrayRef = match fields.first().map(|key| key.data_type()) {
-            Some(DataType::Dictionary(_, _)) => {
-                let texts = StringArray::from_iter_values(&self.keys);
-                let places = Int32Array::from(self.entry_keys);
-                Arc::new(DictionaryArray::<Int32Type>::try_new(
-                    places,
-                    Arc::new(texts),
-                )?)
-            }
-            _ => {
-                let key = |place: &i32| self.keys.get(usize::try_from(*place).ok()?);
-                Arc::new(StringArray::from_iter_values(
-                    self.entry_keys.iter().filter_map(key),
-                ))
-            }
-        };
-        let values: ArrayRef = Arc::new(self.values.finish());
-        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
+        let texts = Arc::new(StringArray::from_iter_values(&self.keys));
+        let keys = Int32Array::from(self.entry_keys);
+        let keys = DictionaryArray::<Int32Type>::try_new(keys, texts)?;
+        // Texts that are alike are not looked for: a batch that was read is short-lived.
+        let texts = self.values.finish();
+        let count = i32::try_from(texts.len()).map_err(|_| damaged("too many attributes"))?;
+        let values = Int32Array::new((0..count).collect(), texts.nulls().cloned());
+        let values = DictionaryArray::<Int32Type>::try_new(values, Arc::new(texts))?;
+        let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(values)];
+        let entries = StructArray::try_new(fields.clone(), columns, None)?;
         let offsets = OffsetBuffer::from_lengths(self.lengths);
         let map = MapArray::try_new(Arc::clone(entry_field), offsets, entries, None, false)?;
         Ok((Arc::new(map), Arc::new(self.types.finish())))

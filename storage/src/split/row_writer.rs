@@ -22,7 +22,6 @@ use super::sort::Position;
 use super::source_rows::SourceRows;
 use crate::columns::{IdColumn, typed};
 use crate::error::SealError;
-use crate::text_index::attributes::place;
 use crate::text_index::writer::IndexWriter;
 
 /// The open file, once its columns are known.
@@ -57,7 +56,10 @@ pub(crate) fn look_at<'a>(
 }
 
 /// The columns worth having for attributes, judged by some rows.
-pub(crate) fn choose_columns(sources: &Sources<'_>, positions: &[Position]) -> Vec<Choice> {
+pub(crate) fn choose_columns<'a>(
+    sources: &Sources<'_>,
+    positions: impl Iterator<Item = &'a Position>,
+) -> Vec<Choice> {
     let mut survey = KeySurvey::default();
     for (number, row) in positions {
         let Some(source) = sources.get(number) else {
@@ -100,7 +102,6 @@ impl RowWriter {
             source.index(*row, index, keys)?;
             for entry in source.attributes(*row) {
                 self.attributes.push(&entry);
-                index.add_attribute(entry.number, (entry.key, entry.text), place::RECORD);
             }
             self.attributes.end_row();
         }

@@ -1,14 +1,14 @@
 //! The rows of a batch as the writer of a split looks at them.
 
-use arrow_array::{Array, BinaryArray, Int32Array, RecordBatch, StringArray};
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 use model::schema::column;
 use model::{BatchError, Signal, TraceId, UnixNanos};
 
 use super::attribute_columns::Entry;
 use super::keys::{KeyNumber, Keys};
-use crate::columns::{DurationColumn, IdColumn, MapTexts, TextDictionary, TimeColumn, typed};
+use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::Rows;
-use crate::text_index::attributes::place;
+use crate::text_index::attributes::{KnownValue, place};
 use crate::text_index::writer::{IndexWriter, IndexedFields, IndexedRow};
 
 /// One batch, with what is known of its dictionaries.
@@ -19,7 +19,10 @@ pub(crate) struct SourceRows<'a> {
     services: TextDictionary<'a>,
     resources: TextDictionary<'a>,
     scopes: TextDictionary<'a>,
-    attributes: AttributeEntries<'a>,
+    /// Numbers of keys by position among the keys of the batch.
+    key_numbers: Vec<KeyNumber>,
+    /// What the index knows of values, by position among the values of the batch.
+    known_values: Vec<KnownValue>,
     of_signal: SignalColumns<'a>,
     /// Numbers in the index by position in the dictionary.
     resource_numbers: Vec<Option<u32>>,
@@ -58,10 +61,17 @@ impl<'a> SourceRows<'a> {
                 event_names: typed(batch, column::EVENT_NAME)?,
             },
         };
+        let rows = Rows::new(signal, batch)?;
+        let attributes = rows.attributes();
+        let known = attributes.keys();
         let resources = TextDictionary::new(batch, column::RESOURCE)?;
         let scopes = TextDictionary::new(batch, column::SCOPE)?;
         Ok(Self {
-            rows: Rows::new(signal, batch)?,
+            key_numbers: (0..known.len())
+                .map(|at| keys.number(known.value(at)))
+                .collect(),
+            known_values: vec![KnownValue::default(); attributes.values().len()],
+            rows,
             trace_ids: IdColumn::new(batch, column::TRACE_ID)?,
             times: TimeColumn::new(signal, batch)?,
             services: TextDictionary::new(batch, column::SERVICE_NAME)?,
@@ -69,14 +79,26 @@ impl<'a> SourceRows<'a> {
             scope_numbers: vec![None; scopes.texts().count()],
             resources,
             scopes,
-            attributes: AttributeEntries::new(batch, keys)?,
             of_signal,
         })
     }
 
     /// The attributes of the record itself, in their order.
-    pub(crate) fn attributes(&self, row: usize) -> impl Iterator<Item = Entry<'a>> {
-        self.attributes.of_row(row)
+    pub(crate) fn attributes(&self, row: usize) -> impl Iterator<Item = Entry<'_>> {
+        let attributes = self.rows.attributes();
+        let types = attributes.types(row);
+        attributes
+            .entries(row)
+            .zip(types)
+            .map(|(entry, type_code)| {
+                let key = attributes.key_id(entry);
+                Entry {
+                    number: self.key_numbers[key],
+                    key: attributes.keys().value(key),
+                    type_code: *type_code,
+                    text: attributes.value(entry).unwrap_or_default(),
+                }
+            })
     }
 
     /// The moment the row is filed under.
@@ -84,7 +106,7 @@ impl<'a> SourceRows<'a> {
         self.times.value(row)
     }
 
-    /// Adds the row to the index, with all its attributes but those of the record itself.
+    /// Adds the row to the index, with all its attributes.
     pub(crate) fn index(
         &mut self,
         row: usize,
@@ -100,6 +122,18 @@ impl<'a> SourceRows<'a> {
             scope,
             of_signal: self.fields(row),
         });
+        let attributes = self.rows.attributes();
+        for entry in attributes.entries(row) {
+            let key = attributes.key_id(entry);
+            let number = self.key_numbers[key];
+            let key = attributes.keys().value(key);
+            let text = attributes.value(entry).unwrap_or_default();
+            let id = attributes.value_id(entry);
+            let known = id.and_then(|id| self.known_values.get_mut(id));
+            let mut unknown = KnownValue::default();
+            let known = known.unwrap_or(&mut unknown);
+            index.add_known_attribute(number, (key, text), place::RECORD, known);
+        }
         if let Rows::Spans(spans) = &self.rows {
             spans.visit_event_attributes(row, &mut |key, text| {
                 index.add_attribute(keys.number(key), (key, text), place::EVENT);
@@ -172,46 +206,5 @@ impl<'a> SourceRows<'a> {
             *slot = Some(number);
         }
         Ok(number)
-    }
-}
-
-/// The attributes of the records of a batch.
-struct AttributeEntries<'a> {
-    texts: MapTexts<'a>,
-    /// By position among the keys of `texts`.
-    key_numbers: Vec<KeyNumber>,
-    types: &'a BinaryArray,
-}
-
-impl<'a> AttributeEntries<'a> {
-    fn new(batch: &'a RecordBatch, keys: &mut Keys) -> Result<Self, BatchError> {
-        let texts = MapTexts::new(typed(batch, column::ATTRIBUTES)?);
-        let texts = texts.ok_or_else(|| BatchError::WrongType {
-            column: column::ATTRIBUTES.to_owned(),
-        })?;
-        let known = texts.keys();
-        Ok(Self {
-            key_numbers: (0..known.len())
-                .map(|at| keys.number(known.value(at)))
-                .collect(),
-            types: typed(batch, column::ATTRIBUTE_TYPES)?,
-            texts,
-        })
-    }
-
-    fn of_row(&self, row: usize) -> impl Iterator<Item = Entry<'a>> {
-        let types: &'a [u8] = self.types.value(row);
-        self.texts
-            .entries(row)
-            .zip(types)
-            .map(|(entry, type_code)| {
-                let place = self.texts.key_place(entry);
-                Entry {
-                    number: self.key_numbers[place],
-                    key: self.texts.keys().value(place),
-                    type_code: *type_code,
-                    text: self.texts.text(entry),
-                }
-            })
     }
 }

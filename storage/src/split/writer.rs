@@ -32,9 +32,7 @@ pub(crate) fn write_split(
     let batches: Vec<&RecordBatch> = batches.iter().map(|batch| batch.batch()).collect();
     let order = sort::order(signal, &batches)?;
     let mut split = SplitWriter::create(splits_dir, signal, origin)?;
-    for positions in order.chunks(CHUNK_ROWS) {
-        split.write(&batches, positions)?;
-    }
+    split.write(&batches, &order)?;
     split.finish()
 }
 
@@ -85,7 +83,7 @@ impl SplitWriter {
         let rows = match &mut self.rows {
             Some(rows) => rows,
             None => {
-                let choices = choose_columns(&sources, positions);
+                let choices = choose_columns(&sources, positions.iter().take(CHUNK_ROWS));
                 let file = files::create_new(&self.dir.join(ROWS_FILE))?;
                 self.rows
                     .insert(RowWriter::new(self.signal, &choices, file)?)
@@ -101,13 +99,11 @@ impl SplitWriter {
                     .map_or(moment, |known| enclosing(known, moment)),
             );
         }
-        rows.write(
-            batches,
-            &mut sources,
-            positions,
-            &mut self.index,
-            &mut self.keys,
-        )
+        for positions in positions.chunks(CHUNK_ROWS) {
+            let (index, keys) = (&mut self.index, &mut self.keys);
+            rows.write(batches, &mut sources, positions, index, keys)?;
+        }
+        Ok(())
     }
 
     /// Completes the files; durable on return. At least one row was written.

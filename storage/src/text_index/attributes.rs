@@ -1,7 +1,7 @@
 //! Collects the attributes of the rows of a split: a term for each value of a key that has few values,
 //! filters for a key that has many.
 
-use super::postings::{Postings, SortedTerms, TermTable, sorted_terms};
+use super::postings::{Postings, SortedTerms, TermNumber, TermTable, sorted_terms};
 use super::term;
 use super::value_filter::{ValueFilterBuilder, key_seed, value_hash};
 use crate::split::keys::KeyNumber;
@@ -33,6 +33,16 @@ pub(crate) struct AttributesBuilder {
     keys: Vec<Option<KeyIndex>>,
     filters: ValueFilterBuilder,
     has_unnumbered_keys: bool,
+}
+
+/// What was found out about a value of a key when it came before, to be kept beside the value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KnownValue {
+    /// The key.
+    number: Option<usize>,
+    hash: u64,
+    /// Its term, as long as the key has terms.
+    entry: Option<TermNumber>,
 }
 
 #[derive(Debug)]
@@ -69,6 +79,7 @@ impl AttributesBuilder {
         row: u32,
         (key, value): (&str, &str),
         place: u8,
+        known: &mut KnownValue,
     ) {
         let Some(number) = number.index() else {
             self.has_unnumbered_keys = true;
@@ -84,18 +95,28 @@ impl AttributesBuilder {
         let index = slot.get_or_insert_with(|| KeyIndex::new(key));
         index.places |= place;
         index.added += 1;
-        let hash = value_hash(index.seed, value);
+        if known.number != Some(number) {
+            *known = KnownValue {
+                number: Some(number),
+                hash: value_hash(index.seed, value),
+                entry: None,
+            };
+        }
         match &mut index.values {
             Values::Terms(terms) => {
-                let known = terms.len();
-                terms.add_hashed(hash, value.as_bytes(), row);
-                if terms.len() > known.max(JUDGED_VALUES) || terms.text_bytes() > TERM_BYTES_MAX {
+                if let Some(entry) = known.entry {
+                    terms.add_known(entry, row);
+                    return;
+                }
+                let count = terms.len();
+                known.entry = Some(terms.add_hashed(known.hash, value.as_bytes(), row));
+                if terms.len() > count.max(JUDGED_VALUES) || terms.text_bytes() > TERM_BYTES_MAX {
                     index.use_filters_if_many(&mut self.filters);
                 }
             }
             Values::Filtered(rows) => {
                 rows.push(row);
-                self.filters.add(hash, row);
+                self.filters.add(known.hash, row);
             }
         }
     }
@@ -211,15 +232,14 @@ mod tests {
         let mut keys = Keys::default();
         let (few, many, busy) = (keys.number("few"), keys.number("many"), keys.number("busy"));
         let mut builder = AttributesBuilder::default();
-        for row in 0..40_000_u32 {
-            builder.add(few, row, ("few", &(row % 5).to_string()), place::RECORD);
-            builder.add(many, row, ("many", &(row / 10).to_string()), place::EVENT);
-            builder.add(
-                busy,
-                row,
-                ("busy", &(row % 2_000).to_string()),
-                place::RECORD,
-            );
+        let mut add = |number, row, key: &str, value: u32, place| {
+            let mut known = KnownValue::default();
+            builder.add(number, row, (key, &value.to_string()), place, &mut known);
+        };
+        for row in 0..40_000 {
+            add(few, row, "few", row % 5, place::RECORD);
+            add(many, row, "many", row / 10, place::EVENT);
+            add(busy, row, "busy", row % 2_000, place::RECORD);
         }
         builder.judge();
         let filtered = builder.filtered_keys();

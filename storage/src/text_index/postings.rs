@@ -57,6 +57,10 @@ impl Postings {
     }
 }
 
+/// The place of a text in its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TermNumber(usize);
+
 /// Distinct texts, each with its rows.
 #[derive(Debug, Default)]
 pub(crate) struct TermTable {
@@ -79,7 +83,7 @@ impl TermTable {
     }
 
     /// The same for who knows a hash of the text already; one table is given hashes of one kind.
-    pub(crate) fn add_hashed(&mut self, hash: u64, text: &[u8], row: u32) {
+    pub(crate) fn add_hashed(&mut self, hash: u64, text: &[u8], row: u32) -> TermNumber {
         let found = self.by_hash.find(hash, |entry| {
             let entry = *entry as usize;
             self.entries[entry].hash == hash && self.text(entry) == text
@@ -89,6 +93,12 @@ impl TermTable {
             None => self.insert(hash, text),
         };
         self.entries[entry].postings.push(row);
+        TermNumber(entry)
+    }
+
+    /// Adds a row to the rows of a text that was added before.
+    pub(crate) fn add_known(&mut self, number: TermNumber, row: u32) {
+        self.entries[number.0].postings.push(row);
     }
 
     fn insert(&mut self, hash: u64, text: &[u8]) -> usize {

@@ -6,7 +6,7 @@ use model::{Signal, TraceId};
 use tantivy::TantivyError;
 use tantivy::columnar::{ColumnType, ColumnarWriter};
 
-use super::attributes::{AttributesBuilder, FilteredKey};
+use super::attributes::{AttributesBuilder, FilteredKey, KnownValue};
 use super::postings::{Postings, SortedTerms, TermTable, sorted_terms};
 use super::segment::write_segment;
 use super::trace_index::{self, TraceIndexBuilder};
@@ -179,8 +179,19 @@ impl IndexWriter {
 
     /// Adds an attribute of the row added last, its events or its links.
     pub(crate) fn add_attribute(&mut self, number: KeyNumber, attribute: (&str, &str), place: u8) {
+        self.add_known_attribute(number, attribute, place, &mut KnownValue::default());
+    }
+
+    /// The same for a value that may have come before.
+    pub(crate) fn add_known_attribute(
+        &mut self,
+        number: KeyNumber,
+        attribute: (&str, &str),
+        place: u8,
+        known: &mut KnownValue,
+    ) {
         let row = self.row_count.saturating_sub(1);
-        self.attributes.add(number, row, attribute, place);
+        self.attributes.add(number, row, attribute, place, known);
     }
 
     /// Writes the index into an empty directory; returns how many rows it has and what its readers

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::bytes::{BytesBuilder, NullableTextBuilder};
-use super::dictionary::KeysBuilder;
+use super::dictionary::{KeysBuilder, NullableDictionaryBuilder};
 use super::{Offsets, numbers};
 use crate::attributes::{AttributeValue, ValueType, double_text};
 use crate::schema::{attribute_entries_field, attribute_entry_fields};
@@ -35,44 +35,75 @@ pub(crate) enum ColumnValue<'a> {
     Nested(AttributeValue),
 }
 
-impl NullableTextBuilder {
-    /// Adds a row with the text of the value, null when there is none; says how to read it.
-    pub(super) fn append_value(&mut self, value: &ColumnValue<'_>) -> ValueType {
-        let text = self.open_row();
-        let value_type = match value {
-            ColumnValue::Absent | ColumnValue::Empty => {
-                self.append_null();
-                return match value {
-                    ColumnValue::Absent => ValueType::Absent,
-                    _ => ValueType::Empty,
-                };
-            }
-            ColumnValue::String(bytes) => {
+impl ColumnValue<'_> {
+    /// Adds the text to `text` and says how to read it; adds nothing for a value without a text.
+    fn write(&self, text: &mut Vec<u8>) -> ValueType {
+        match self {
+            Self::Absent => ValueType::Absent,
+            Self::Empty => ValueType::Empty,
+            Self::String(bytes) => {
                 text.extend_from_slice(bytes);
                 ValueType::String
             }
-            ColumnValue::Bool(truth) => {
+            Self::Bool(truth) => {
                 text.extend_from_slice(if *truth { b"true" } else { b"false" });
                 ValueType::Bool
             }
-            ColumnValue::Int(number) => {
+            Self::Int(number) => {
                 push_decimal(text, *number);
                 ValueType::Int
             }
-            ColumnValue::Double(number) => {
+            Self::Double(number) => {
                 text.extend_from_slice(double_text(*number).as_bytes());
                 ValueType::Double
             }
-            ColumnValue::Bytes(bytes) => {
+            Self::Bytes(bytes) => {
                 text.extend_from_slice(BASE64.encode(bytes).as_bytes());
                 ValueType::Bytes
             }
-            ColumnValue::Nested(value) => {
+            Self::Nested(value) => {
                 text.extend_from_slice(value.text().as_bytes());
                 value.value_type()
             }
-        };
-        self.end_row();
+        }
+    }
+}
+
+fn has_text(value_type: ValueType) -> bool {
+    !matches!(value_type, ValueType::Absent | ValueType::Empty)
+}
+
+impl NullableTextBuilder {
+    /// Adds a row with the text of the value, null when there is none; says how to read it.
+    pub(super) fn append_value(&mut self, value: &ColumnValue<'_>) -> ValueType {
+        let value_type = value.write(self.open_row());
+        if has_text(value_type) {
+            self.end_row();
+        } else {
+            self.append_null();
+        }
+        value_type
+    }
+}
+
+/// The values of attributes, each text kept once: most occur many times in a request.
+#[derive(Debug, Default)]
+struct ValuesBuilder {
+    texts: NullableDictionaryBuilder,
+    text: Vec<u8>,
+}
+
+impl ValuesBuilder {
+    /// Adds an entry with the text of the value, null when there is none; says how to read it.
+    fn append_value(&mut self, value: &ColumnValue<'_>) -> ValueType {
+        if let ColumnValue::String(text) = value {
+            self.texts.append(Some(text));
+            return ValueType::String;
+        }
+        self.text.clear();
+        let value_type = value.write(&mut self.text);
+        self.texts
+            .append(has_text(value_type).then_some(&self.text));
         value_type
     }
 }
@@ -99,7 +130,7 @@ fn push_decimal(text: &mut Vec<u8>, number: i64) {
 #[derive(Debug, Default)]
 pub(crate) struct AttributesBuilder {
     keys: KeysBuilder,
-    values: NullableTextBuilder,
+    values: ValuesBuilder,
     offsets: Offsets,
     types: BytesBuilder,
     dropped: Vec<u32>,
@@ -129,7 +160,7 @@ impl AttributesBuilder {
     /// The map, the type codes, the dropped counts.
     pub(super) fn finish(self) -> Result<[ArrayRef; 3], ArrowError> {
         let offsets = self.offsets.finish(self.keys.len())?;
-        let columns = vec![self.keys.finish()?, self.values.finish()?];
+        let columns = vec![self.keys.finish()?, self.values.texts.finish()?];
         let entries = StructArray::try_new(attribute_entry_fields(), columns, None)?;
         let field = Arc::new(attribute_entries_field());
         Ok([

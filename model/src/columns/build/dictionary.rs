@@ -1,13 +1,16 @@
 //! Columns of texts of which few are distinct.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray};
+use arrow_buffer::NullBufferBuilder;
 use arrow_schema::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 
-use super::bytes::BytesBuilder;
+use super::bytes::{BytesBuilder, nulls};
 use super::numbers;
 
 /// Texts behind numbers, each kept once.
@@ -67,7 +70,7 @@ impl KeysBuilder {
 
     /// Remembers that `number` came after the last one.
     fn follow(&mut self, number: i32) {
-        let count = self.texts.numbers.len().max(self.last + 1);
+        let count = self.texts.count.max(self.last + 1);
         self.followers.resize(count, 0);
         self.followers[self.last] = number;
     }
@@ -82,27 +85,70 @@ impl KeysBuilder {
     }
 }
 
+/// Texts behind numbers, each kept once; some rows have none.
+#[derive(Debug)]
+pub(super) struct NullableDictionaryBuilder {
+    rows: Vec<i32>,
+    nulls: NullBufferBuilder,
+    texts: Texts,
+}
+
+impl Default for NullableDictionaryBuilder {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            nulls: NullBufferBuilder::new(0),
+            texts: Texts::default(),
+        }
+    }
+}
+
+impl NullableDictionaryBuilder {
+    pub(super) fn append(&mut self, text: Option<&[u8]>) {
+        self.rows
+            .push(text.map_or(0, |text| self.texts.number(text)));
+        self.nulls.append(text.is_some());
+    }
+
+    /// Fails when a text is not UTF-8.
+    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let texts = self.texts.texts.finish_text()?;
+        let rows = numbers::<Int32Type>(self.rows, nulls(self.nulls))?;
+        Ok(Arc::new(DictionaryArray::try_new(rows, Arc::new(texts))?))
+    }
+}
+
 /// Distinct texts, numbered as they came.
 #[derive(Debug, Default)]
 struct Texts {
     texts: BytesBuilder,
-    numbers: HashMap<Box<[u8]>, i32>,
+    count: usize,
+    numbers: HashTable<i32>,
+    hasher: FixedState,
 }
 
 impl Texts {
     fn number(&mut self, text: &[u8]) -> i32 {
-        if let Some(number) = self.numbers.get(text) {
+        let hash = self.hasher.hash_one(text);
+        let texts = &self.texts;
+        let known = self
+            .numbers
+            .find(hash, |number| texts.row(*number as usize) == text);
+        if let Some(number) = known {
             return *number;
         }
-        let number = i32::try_from(self.numbers.len()).unwrap_or(i32::MAX);
-        self.numbers.insert(text.into(), number);
+        let number = i32::try_from(self.count).unwrap_or(i32::MAX);
         self.texts.append(text);
+        self.count += 1;
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        let hash_of = |number: &i32| hasher.hash_one(texts.row(*number as usize));
+        self.numbers.insert_unique(hash, number, hash_of);
         number
     }
 
     /// Whether the text has this number.
     fn is(&self, number: i32, text: &[u8]) -> bool {
-        (number as usize) < self.numbers.len() && self.texts.row(number as usize) == text
+        (number as usize) < self.count && self.texts.row(number as usize) == text
     }
 
     fn finish(self, rows: Vec<i32>) -> Result<ArrayRef, ArrowError> {

@@ -1,6 +1,7 @@
 //! Columns of texts of which few are distinct.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -52,6 +53,11 @@ pub(super) struct KeysBuilder {
 }
 
 impl KeysBuilder {
+    pub(super) fn reserve(&mut self, row_count: usize) {
+        self.rows.reserve(row_count);
+    }
+
+    #[inline]
     pub(super) fn append(&mut self, key: &[u8]) {
         let guess = self.followers.get(self.last).copied().unwrap_or(0);
         let number = if self.texts.is(guess, key) {
@@ -67,7 +73,7 @@ impl KeysBuilder {
 
     /// Remembers that `number` came after the last one.
     fn follow(&mut self, number: i32) {
-        let count = self.texts.numbers.len().max(self.last + 1);
+        let count = self.texts.count.max(self.last + 1);
         self.followers.resize(count, 0);
         self.followers[self.last] = number;
     }
@@ -86,23 +92,31 @@ impl KeysBuilder {
 #[derive(Debug, Default)]
 struct Texts {
     texts: BytesBuilder,
-    numbers: HashMap<Box<[u8]>, i32>,
+    count: usize,
+    hashing: RandomState,
+    /// By hash, the number of the first text that has it.
+    numbers: HashMap<u64, i32>,
 }
 
 impl Texts {
     fn number(&mut self, text: &[u8]) -> i32 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
+        let hash = self.hashing.hash_one(text);
+        let found = self.numbers.get(&hash).copied();
+        if let Some(number) = found.filter(|number| self.is(*number, text)) {
+            return number;
         }
-        let number = i32::try_from(self.numbers.len()).unwrap_or(i32::MAX);
-        self.numbers.insert(text.into(), number);
+        let number = i32::try_from(self.count).unwrap_or(i32::MAX);
+        // Should two texts share a hash, the second is only not found again: it gets several numbers.
+        self.numbers.entry(hash).or_insert(number);
         self.texts.append(text);
+        self.count += 1;
         number
     }
 
     /// Whether the text has this number.
+    #[inline]
     fn is(&self, number: i32, text: &[u8]) -> bool {
-        (number as usize) < self.numbers.len() && self.texts.row(number as usize) == text
+        (number as usize) < self.count && self.texts.row(number as usize) == text
     }
 
     fn finish(self, rows: Vec<i32>) -> Result<ArrayRef, ArrowError> {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::types::{TimestampNanosecondType, UInt32Type};
-use arrow_array::{ArrayRef, StructArray};
 use arrow_schema::ArrowError;
 
 use super::attributes::AttributesBuilder;
 use super::bytes::BytesBuilder;
 use super::{Offsets, list, numbers};
-use crate::schema::{TIME_ZONE, event_fields, link_fields};
+use crate::schema::{TIME_ZONE, event_field, link_field};
 
 /// The list column of span events.
 #[derive(Debug, Default)]
@@ -48,10 +48,7 @@ impl EventsBuilder {
             types,
             dropped,
         ];
-        list(
-            StructArray::try_new(event_fields(), columns, None)?,
-            offsets,
-        )
+        list(event_field(), columns, offsets)
     }
 }
 
@@ -107,6 +104,6 @@ impl LinksBuilder {
             types,
             dropped,
         ];
-        list(StructArray::try_new(link_fields(), columns, None)?, offsets)
+        list(link_field(), columns, offsets)
     }
 }

@@ -71,13 +71,11 @@ impl Offsets {
     }
 }
 
-/// Items with these columns as a list.
 fn list(
     item_field: FieldRef,
-    columns: Vec<ArrayRef>,
+    items: ArrayRef,
     offsets: OffsetBuffer<i32>,
 ) -> Result<ArrayRef, ArrowError> {
-    let items = Arc::new(struct_of(&item_field, columns)?);
     Ok(Arc::new(ListArray::try_new(
         item_field, offsets, items, None,
     )?))

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
 use crate::signal::Signal;
 
@@ -107,25 +107,21 @@ fn dictionary_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-/// The two fields of a map entry.
-pub(crate) fn attribute_entry_fields() -> Fields {
-    Fields::from(vec![
+static ATTRIBUTE_ENTRIES_FIELD: LazyLock<FieldRef> = LazyLock::new(|| {
+    let fields = Fields::from(vec![
         Field::new("key", dictionary_type(), false),
         Field::new("value", dictionary_type(), true),
-    ])
-}
+    ]);
+    Arc::new(Field::new("key_value", DataType::Struct(fields), false))
+});
 
-/// The map's inner field.
-pub(crate) fn attribute_entries_field() -> Field {
-    Field::new(
-        "key_value",
-        DataType::Struct(attribute_entry_fields()),
-        false,
-    )
+/// The inner field of an attribute map: a struct of key and value.
+pub(crate) fn attribute_entries_field() -> FieldRef {
+    Arc::clone(&ATTRIBUTE_ENTRIES_FIELD)
 }
 
 fn attributes_type() -> DataType {
-    DataType::Map(Arc::new(attribute_entries_field()), false)
+    DataType::Map(attribute_entries_field(), false)
 }
 
 fn attribute_fields() -> [Field; 3] {
@@ -136,18 +132,16 @@ fn attribute_fields() -> [Field; 3] {
     ]
 }
 
-/// The fields of one span event.
-pub(crate) fn event_fields() -> Fields {
+static EVENT_FIELD: LazyLock<FieldRef> = LazyLock::new(|| {
     let mut fields = vec![
         Field::new(column::TIME, timestamp_type(), false),
         Field::new(column::NAME, DataType::Utf8, false),
     ];
     fields.extend(attribute_fields());
-    Fields::from(fields)
-}
+    list_item_field(fields)
+});
 
-/// The fields of one span link.
-pub(crate) fn link_fields() -> Fields {
+static LINK_FIELD: LazyLock<FieldRef> = LazyLock::new(|| {
     let mut fields = vec![
         Field::new(column::TRACE_ID, DataType::Binary, false),
         Field::new(column::SPAN_ID, DataType::Binary, false),
@@ -155,16 +149,25 @@ pub(crate) fn link_fields() -> Fields {
         Field::new(column::FLAGS, DataType::UInt32, false),
     ];
     fields.extend(attribute_fields());
-    Fields::from(fields)
+    list_item_field(fields)
+});
+
+/// One span event: a struct.
+pub(crate) fn event_field() -> FieldRef {
+    Arc::clone(&EVENT_FIELD)
 }
 
-/// A list of structs with these fields.
-pub(crate) fn list_item_field(fields: Fields) -> Field {
-    Field::new("element", DataType::Struct(fields), false)
+/// One span link: a struct.
+pub(crate) fn link_field() -> FieldRef {
+    Arc::clone(&LINK_FIELD)
 }
 
-fn list_type(fields: Fields) -> DataType {
-    DataType::List(Arc::new(list_item_field(fields)))
+fn list_item_field(fields: Vec<Field>) -> FieldRef {
+    Arc::new(Field::new(
+        "element",
+        DataType::Struct(fields.into()),
+        false,
+    ))
 }
 
 fn span_fields() -> Vec<Field> {
@@ -182,9 +185,9 @@ fn span_fields() -> Vec<Field> {
     ];
     fields.extend(attribute_fields());
     fields.extend([
-        Field::new(column::EVENTS, list_type(event_fields()), false),
+        Field::new(column::EVENTS, DataType::List(event_field()), false),
         Field::new(column::DROPPED_EVENTS_COUNT, DataType::UInt32, false),
-        Field::new(column::LINKS, list_type(link_fields()), false),
+        Field::new(column::LINKS, DataType::List(link_field()), false),
         Field::new(column::DROPPED_LINKS_COUNT, DataType::UInt32, false),
         Field::new(column::STATUS_CODE, DataType::Int32, true),
         Field::new(column::STATUS_MESSAGE, DataType::Utf8, false),

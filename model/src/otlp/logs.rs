@@ -48,7 +48,7 @@ fn record_fits(record: &ProtoLogRecord) -> bool {
 
 fn to_batch(request: &ExportLogsServiceRequest) -> Result<RecordBatch, DecodeError> {
     let scopes = request.resource_logs.iter().flat_map(|it| &it.scope_logs);
-    let mut builder = LogBatchBuilder::new(scopes.map(|it| it.log_records.len()).sum());
+    let mut builder = LogBatchBuilder::new(scopes.map(|it| it.log_records.len()).sum(), 0);
     for resource_logs in &request.resource_logs {
         let resource = from_resource(resource_logs.resource.as_ref(), &resource_logs.schema_url);
         let mut keys = ResourceKeys::default();

@@ -3,6 +3,7 @@
 //! Left out on purpose, since they do not read back equal by design: NaN (equal to nothing), all-zero parent
 //! ids (stored as no parent) and values nested deeper than [`super::MAX_VALUE_DEPTH`].
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -18,6 +19,9 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use prost::Message;
 
+use super::{Accepted, DecodeError, Encoding};
+use crate::signal::Signal;
+
 /// Any acceptable trace export request.
 pub fn any_traces_payload() -> impl Strategy<Value = Vec<u8>> {
     vec(resource_spans(), 0..3)
@@ -30,9 +34,17 @@ pub fn any_logs_payload() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs }.encode_to_vec())
 }
 
+/// What [`super::decode`] gives for protobuf, by the way it leaves unusual requests to.
+///
+/// # Errors
+/// As [`super::decode`].
+pub fn decode_by_objects(signal: Signal, body: Bytes) -> Result<Accepted, DecodeError> {
+    super::decode_owned(signal, Encoding::Protobuf, body)
+}
+
 /// The records of a trace request one by one, each as a request of its own: equal lists mean equal records
 /// in equal envelopes, however they were grouped.
-pub fn single_span_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, super::DecodeError> {
+pub fn single_span_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let request: ExportTraceServiceRequest = super::decode_protobuf(payload)?;
     let mut singles = Vec::new();
     for resource_spans in &request.resource_spans {
@@ -54,7 +66,7 @@ pub fn single_span_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, super::Decod
 }
 
 /// The records of a log request one by one, each as a request of its own.
-pub fn single_log_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, super::DecodeError> {
+pub fn single_log_payloads(payload: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let request: ExportLogsServiceRequest = super::decode_protobuf(payload)?;
     let mut singles = Vec::new();
     for resource_logs in &request.resource_logs {

@@ -69,7 +69,7 @@ fn problem_of(span: &ProtoSpan, envelope_fits: bool) -> Option<String> {
 
 fn to_batch(request: &ExportTraceServiceRequest) -> Result<RecordBatch, DecodeError> {
     let scopes = request.resource_spans.iter().flat_map(|it| &it.scope_spans);
-    let mut builder = SpanBatchBuilder::new(scopes.map(|it| it.spans.len()).sum());
+    let mut builder = SpanBatchBuilder::new(scopes.map(|it| it.spans.len()).sum(), 0);
     for resource_spans in &request.resource_spans {
         let resource = from_resource(resource_spans.resource.as_ref(), &resource_spans.schema_url);
         let mut keys = ResourceKeys::default();

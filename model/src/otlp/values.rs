@@ -24,7 +24,7 @@ pub(super) fn column_value(value: Option<&AnyValue>) -> ColumnValue<'_> {
         Some(Value::DoubleValue(number)) => ColumnValue::Double(*number),
         Some(Value::BytesValue(bytes)) => ColumnValue::Bytes(bytes),
         Some(Value::ArrayValue(_) | Value::KvlistValue(_)) => {
-            ColumnValue::Nested(from_any_value(value))
+            ColumnValue::Nested(Box::new(from_any_value(value)))
         }
     }
 }

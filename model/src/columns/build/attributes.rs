@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use arrow_array::types::UInt32Type;
-use arrow_array::{ArrayRef, MapArray, StructArray};
+use arrow_array::{ArrayRef, MapArray};
 use arrow_schema::ArrowError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::bytes::{BytesBuilder, NullableTextBuilder};
 use super::dictionary::{KeysBuilder, NullableDictionaryBuilder};
-use super::{Offsets, numbers};
+use super::{Offsets, numbers, struct_of};
 use crate::attributes::{AttributeValue, ValueType, double_text};
-use crate::schema::{attribute_entries_field, attribute_entry_fields};
+use crate::schema::attribute_entries_field;
+
+/// Bytes of an OTLP record for each of its attributes, roughly: what is too much is given back.
+const ENTRY_BYTES: usize = 48;
+/// The distinct values of the attributes are this part of an OTLP record, roughly.
+const VALUES_SHARE: usize = 6;
 
 /// A value that is about to become the text of a column: see [`AttributeValue::text`].
 #[derive(Debug)]
@@ -31,8 +36,8 @@ pub(crate) enum ColumnValue<'a> {
     Double(f64),
     /// Raw bytes.
     Bytes(&'a [u8]),
-    /// An array or a list.
-    Nested(AttributeValue),
+    /// An array or a list. Boxed, so that the many others are small enough to travel in registers.
+    Nested(Box<AttributeValue>),
 }
 
 impl ColumnValue<'_> {
@@ -137,10 +142,24 @@ pub(crate) struct AttributesBuilder {
 }
 
 impl AttributesBuilder {
-    pub(super) fn reserve(&mut self, row_count: usize) {
+    /// Makes room for `row_count` rows out of records of `record_bytes` in all.
+    pub(super) fn reserve(&mut self, row_count: usize, record_bytes: usize) {
         self.offsets.reserve(row_count);
-        self.types.reserve(row_count);
         self.dropped.reserve(row_count);
+        let entry_count = record_bytes / ENTRY_BYTES;
+        self.keys.reserve(entry_count);
+        self.values
+            .texts
+            .reserve(entry_count, record_bytes / VALUES_SHARE);
+        self.types.reserve(row_count, entry_count);
+    }
+
+    /// Adds an attribute that is a text to the row being built.
+    #[inline]
+    pub(crate) fn push_text(&mut self, key: &[u8], text: &[u8]) {
+        self.keys.append(key);
+        self.values.texts.append(Some(text));
+        self.types.open_row().push(ValueType::String as u8);
     }
 
     /// Adds one attribute to the row being built.
@@ -161,8 +180,8 @@ impl AttributesBuilder {
     pub(super) fn finish(self) -> Result<[ArrayRef; 3], ArrowError> {
         let offsets = self.offsets.finish(self.keys.len())?;
         let columns = vec![self.keys.finish()?, self.values.texts.finish()?];
-        let entries = StructArray::try_new(attribute_entry_fields(), columns, None)?;
-        let field = Arc::new(attribute_entries_field());
+        let field = attribute_entries_field();
+        let entries = struct_of(&field, columns)?;
         Ok([
             Arc::new(MapArray::try_new(field, offsets, entries, None, false)?),
             self.types.finish_binary()?,

@@ -16,20 +16,24 @@ pub(super) struct BytesBuilder {
 }
 
 impl BytesBuilder {
-    pub(super) fn reserve(&mut self, row_count: usize) {
+    pub(super) fn reserve(&mut self, row_count: usize, byte_count: usize) {
         self.offsets.reserve(row_count);
+        self.bytes.reserve(byte_count);
     }
 
+    #[inline]
     pub(super) fn append(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
         self.end_row();
     }
 
     /// Where the bytes of the next row go, before [`BytesBuilder::end_row`].
+    #[inline]
     pub(super) fn open_row(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
+    #[inline]
     pub(super) fn end_row(&mut self) {
         self.offsets.push(self.bytes.len());
     }
@@ -74,8 +78,8 @@ impl Default for NullableTextBuilder {
 }
 
 impl NullableTextBuilder {
-    pub(super) fn reserve(&mut self, row_count: usize) {
-        self.texts.reserve(row_count);
+    pub(super) fn reserve(&mut self, row_count: usize, byte_count: usize) {
+        self.texts.reserve(row_count, byte_count);
     }
 
     pub(super) fn append_null(&mut self) {
@@ -84,10 +88,12 @@ impl NullableTextBuilder {
     }
 
     /// Where the text of the next row goes, before [`NullableTextBuilder::end_row`].
+    #[inline]
     pub(super) fn open_row(&mut self) -> &mut Vec<u8> {
         self.texts.open_row()
     }
 
+    #[inline]
     pub(super) fn end_row(&mut self) {
         self.texts.end_row();
         self.nulls.append_non_null();

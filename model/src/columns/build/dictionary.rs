@@ -7,7 +7,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray};
 use arrow_buffer::NullBufferBuilder;
 use arrow_schema::ArrowError;
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::bytes::{BytesBuilder, nulls};
@@ -55,6 +55,11 @@ pub(super) struct KeysBuilder {
 }
 
 impl KeysBuilder {
+    pub(super) fn reserve(&mut self, row_count: usize) {
+        self.rows.reserve(row_count);
+    }
+
+    #[inline]
     pub(super) fn append(&mut self, key: &[u8]) {
         let guess = self.followers.get(self.last).copied().unwrap_or(0);
         let number = if self.texts.is(guess, key) {
@@ -104,6 +109,12 @@ impl Default for NullableDictionaryBuilder {
 }
 
 impl NullableDictionaryBuilder {
+    /// Makes room for `row_count` rows with distinct texts of `byte_count` bytes.
+    pub(super) fn reserve(&mut self, row_count: usize, byte_count: usize) {
+        self.rows.reserve(row_count);
+        self.texts.texts.reserve(row_count / 4, byte_count);
+    }
+
     pub(super) fn append(&mut self, text: Option<&[u8]>) {
         self.rows
             .push(text.map_or(0, |text| self.texts.number(text)));
@@ -124,7 +135,7 @@ struct Texts {
     texts: BytesBuilder,
     count: usize,
     numbers: HashTable<i32>,
-    hasher: FixedState,
+    hasher: RandomState,
 }
 
 impl Texts {
@@ -147,6 +158,7 @@ impl Texts {
     }
 
     /// Whether the text has this number.
+    #[inline]
     fn is(&self, number: i32, text: &[u8]) -> bool {
         (number as usize) < self.count && self.texts.row(number as usize) == text
     }

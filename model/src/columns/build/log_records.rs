@@ -8,8 +8,13 @@ use arrow_schema::ArrowError;
 
 use super::bytes::{BytesBuilder, NullableTextBuilder};
 use super::{AttributesBuilder, ColumnValue, EnvelopesBuilder, numbers};
+use crate::ids::{SpanId, TraceId};
 use crate::schema::{TIME_ZONE, log_schema};
 use crate::time::UnixNanos;
+
+/// The body is this part of an OTLP log record, roughly: what is too much is given back.
+const BODIES_SHARE: usize = 3;
+const SEVERITY_TEXT_BYTES: usize = 5;
 
 /// What a log record holds beside its attributes.
 #[derive(Debug)]
@@ -46,8 +51,8 @@ pub(crate) struct LogBatchBuilder {
 }
 
 impl LogBatchBuilder {
-    /// A builder for this many log records.
-    pub(crate) fn new(row_count: usize) -> Self {
+    /// A builder with room for this many log records, which are `record_bytes` of OTLP in all.
+    pub(crate) fn new(row_count: usize, record_bytes: usize) -> Self {
         let mut builder = Self {
             times: Vec::with_capacity(row_count),
             observed_times: Vec::with_capacity(row_count),
@@ -62,12 +67,18 @@ impl LogBatchBuilder {
             attributes: AttributesBuilder::default(),
             envelopes: EnvelopesBuilder::default(),
         };
-        builder.trace_ids.reserve(row_count);
-        builder.span_ids.reserve(row_count);
-        builder.severity_texts.reserve(row_count);
-        builder.event_names.reserve(row_count);
-        builder.bodies.reserve(row_count);
-        builder.attributes.reserve(row_count);
+        builder
+            .trace_ids
+            .reserve(row_count, row_count * TraceId::LEN);
+        builder.span_ids.reserve(row_count, row_count * SpanId::LEN);
+        builder
+            .severity_texts
+            .reserve(row_count, row_count * SEVERITY_TEXT_BYTES);
+        builder.event_names.reserve(row_count, 0);
+        builder
+            .bodies
+            .reserve(row_count, record_bytes / BODIES_SHARE);
+        builder.attributes.reserve(row_count, record_bytes);
         builder.envelopes.reserve(row_count);
         builder
     }

@@ -17,15 +17,13 @@ use std::sync::Arc;
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{ArrayRef, ListArray, PrimitiveArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
 pub(crate) use attributes::{AttributesBuilder, ColumnValue};
 pub(crate) use envelopes::{EnvelopesBuilder, ResourceKeys};
 pub(crate) use log_records::{LogBatchBuilder, LogRow};
 pub(crate) use span_items::{EventsBuilder, LinkRow, LinksBuilder};
 pub(crate) use spans::{SpanBatchBuilder, SpanRow};
-
-use crate::schema::list_item_field;
 
 /// Numbers as a column that holds no more memory than they need.
 fn numbers<T: ArrowPrimitiveType>(
@@ -53,6 +51,7 @@ impl Offsets {
 
     /// Ends a row where the column now has `end` items. An end past what an offset can say is caught when
     /// the column is finished.
+    #[inline]
     fn push(&mut self, end: usize) {
         self.0.push(i32::try_from(end).unwrap_or(i32::MAX));
     }
@@ -72,8 +71,21 @@ impl Offsets {
     }
 }
 
-fn list(items: StructArray, offsets: OffsetBuffer<i32>) -> Result<ArrayRef, ArrowError> {
-    let field = list_item_field(items.fields().clone());
-    let list = ListArray::try_new(Arc::new(field), offsets, Arc::new(items), None)?;
-    Ok(Arc::new(list))
+fn list(
+    item_field: FieldRef,
+    items: ArrayRef,
+    offsets: OffsetBuffer<i32>,
+) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(ListArray::try_new(
+        item_field, offsets, items, None,
+    )?))
+}
+
+/// The struct that the field is of, from its columns.
+fn struct_of(field: &FieldRef, columns: Vec<ArrayRef>) -> Result<StructArray, ArrowError> {
+    let fields = match field.data_type() {
+        DataType::Struct(fields) => fields.clone(),
+        _ => Fields::empty(),
+    };
+    StructArray::try_new(fields, columns, None)
 }

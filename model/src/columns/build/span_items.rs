@@ -1,15 +1,20 @@
 //! The list columns of span events and links.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::types::{TimestampNanosecondType, UInt32Type};
-use arrow_array::{ArrayRef, StructArray};
+use arrow_array::{ArrayRef, new_empty_array};
 use arrow_schema::ArrowError;
 
 use super::attributes::AttributesBuilder;
 use super::bytes::BytesBuilder;
-use super::{Offsets, list, numbers};
-use crate::schema::{TIME_ZONE, event_fields, link_fields};
+use super::{Offsets, list, numbers, struct_of};
+use crate::schema::{TIME_ZONE, event_field, link_field};
+
+/// The items of a batch without events, and of one without links: made once, since that is most batches of lone
+/// SDKs, and a dozen empty columns cost as much as a span.
+static NO_EVENTS: LazyLock<ArrayRef> = LazyLock::new(|| new_empty_array(event_field().data_type()));
+static NO_LINKS: LazyLock<ArrayRef> = LazyLock::new(|| new_empty_array(link_field().data_type()));
 
 /// The list column of span events.
 #[derive(Debug, Default)]
@@ -39,6 +44,9 @@ impl EventsBuilder {
 
     pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
         let offsets = self.offsets.finish(self.times.len())?;
+        if self.times.is_empty() {
+            return list(event_field(), Arc::clone(&NO_EVENTS), offsets);
+        }
         let [map, types, dropped] = self.attributes.finish()?;
         let times = numbers::<TimestampNanosecondType>(self.times, None)?.with_timezone(TIME_ZONE);
         let columns: Vec<ArrayRef> = vec![
@@ -48,10 +56,8 @@ impl EventsBuilder {
             types,
             dropped,
         ];
-        list(
-            StructArray::try_new(event_fields(), columns, None)?,
-            offsets,
-        )
+        let items = struct_of(&event_field(), columns)?;
+        list(event_field(), Arc::new(items), offsets)
     }
 }
 
@@ -97,6 +103,9 @@ impl LinksBuilder {
 
     pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
         let offsets = self.offsets.finish(self.flags.len())?;
+        if self.flags.is_empty() {
+            return list(link_field(), Arc::clone(&NO_LINKS), offsets);
+        }
         let [map, types, dropped] = self.attributes.finish()?;
         let columns: Vec<ArrayRef> = vec![
             self.trace_ids.finish_binary()?,
@@ -107,6 +116,7 @@ impl LinksBuilder {
             types,
             dropped,
         ];
-        list(StructArray::try_new(link_fields(), columns, None)?, offsets)
+        let items = struct_of(&link_field(), columns)?;
+        list(link_field(), Arc::new(items), offsets)
     }
 }

@@ -13,6 +13,9 @@ use crate::ids::{SpanId, TraceId};
 use crate::schema::{TIME_ZONE, span_schema};
 use crate::time::UnixNanos;
 
+/// The name is this part of an OTLP span, roughly: what is too much is given back.
+const NAMES_SHARE: usize = 16;
+
 /// What a span holds beside its attributes, events and links.
 #[derive(Debug)]
 pub(crate) struct SpanRow<'a> {
@@ -60,8 +63,8 @@ pub(crate) struct SpanBatchBuilder {
 }
 
 impl SpanBatchBuilder {
-    /// A builder for this many spans.
-    pub(crate) fn new(row_count: usize) -> Self {
+    /// A builder with room for this many spans, which are `record_bytes` of OTLP in all.
+    pub(crate) fn new(row_count: usize, record_bytes: usize) -> Self {
         let mut builder = Self {
             trace_ids: IdsBuilder::default(),
             span_ids: IdsBuilder::default(),
@@ -85,12 +88,12 @@ impl SpanBatchBuilder {
         builder.trace_ids.reserve(row_count);
         builder.span_ids.reserve(row_count);
         builder.parents.reserve(row_count);
-        builder.trace_states.reserve(row_count);
-        builder.names.reserve(row_count);
-        builder.attributes.reserve(row_count);
+        builder.trace_states.reserve(row_count, 0);
+        builder.names.reserve(row_count, record_bytes / NAMES_SHARE);
+        builder.attributes.reserve(row_count, record_bytes);
         builder.events.reserve(row_count);
         builder.links.reserve(row_count);
-        builder.status_messages.reserve(row_count);
+        builder.status_messages.reserve(row_count, 0);
         builder.envelopes.reserve(row_count);
         builder
     }

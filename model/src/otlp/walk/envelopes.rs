@@ -27,18 +27,20 @@ pub(super) trait RecordColumns {
     fn envelopes(&mut self) -> &mut EnvelopesBuilder;
 }
 
-/// How many records a request holds.
-pub(super) fn count_records(body: &[u8]) -> Walk<usize> {
+/// How many records a request holds, and how many bytes those are.
+pub(super) fn count_records(body: &[u8]) -> Walk<(usize, usize)> {
     let mut count = 0;
+    let mut bytes = 0;
     each(body, RESOURCES, |resource| {
         each(resource, SCOPES, |scope| {
-            each(scope, RECORDS, |_| {
+            each(scope, RECORDS, |record| {
                 count += 1;
+                bytes += record.len();
                 Ok(())
             })
         })
     })?;
-    Ok(count)
+    Ok((count, bytes))
 }
 
 /// Adds every record of a request.

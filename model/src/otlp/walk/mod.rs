@@ -29,15 +29,15 @@ type Walk<T> = Result<T, Unusual>;
 
 /// The batch of an export request; `None` when the request is not one for the walk.
 pub(super) fn batch(signal: Signal, body: &[u8]) -> Option<RecordBatch> {
-    let row_count = envelopes::count_records(body).ok()?;
+    let (row_count, record_bytes) = envelopes::count_records(body).ok()?;
     match signal {
         Signal::Traces => {
-            let mut builder = SpanBatchBuilder::new(row_count);
+            let mut builder = SpanBatchBuilder::new(row_count, record_bytes);
             envelopes::walk(body, &mut builder).ok()?;
             builder.finish().ok()
         }
         Signal::Logs => {
-            let mut builder = LogBatchBuilder::new(row_count);
+            let mut builder = LogBatchBuilder::new(row_count, record_bytes);
             envelopes::walk(body, &mut builder).ok()?;
             builder.finish().ok()
         }

@@ -1,7 +1,7 @@
 //! Attributes, values, resources and scopes.
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
-use super::wire::{Fields, Seen, delimited, fixed64, varint};
+use super::wire::{Fields, Seen, delimited, fixed64, short, varint};
 use super::{Unusual, Walk};
 use crate::attributes::{Attribute, AttributeValue};
 use crate::columns::{AttributesBuilder, ColumnValue};
@@ -70,9 +70,27 @@ mod scope {
 /// Adds an attribute to the row being built.
 #[inline]
 pub(super) fn push_attribute(message: &[u8], columns: &mut AttributesBuilder) -> Walk<()> {
+    if let Some((key, text)) = short_text(message) {
+        columns.push_text(key, text);
+        return Ok(());
+    }
+    push_any_attribute(message, columns)
+}
+
+fn push_any_attribute(message: &[u8], columns: &mut AttributesBuilder) -> Walk<()> {
     let (key, value) = key_and_value(message)?;
     columns.push(key, &column_value(value)?);
     Ok(())
+}
+
+/// Key and text of the attribute, if it is of the form that most have: key and text, in this order, both short
+/// and nothing beside them.
+#[inline]
+fn short_text(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (key, rest) = short(key_value::KEY, message)?;
+    let (value, rest) = short(key_value::VALUE, rest)?;
+    let (text, inner_rest) = short(any_value::STRING, value)?;
+    (rest.is_empty() && inner_rest.is_empty()).then_some((key, text))
 }
 
 /// The key and the message of the value of a `KeyValue`.
@@ -111,18 +129,16 @@ pub(super) fn column_value(message: Option<&[u8]>) -> Walk<ColumnValue<'_>> {
 }
 
 /// Arrays and lists may be nested `depth_left` deep.
-#[inline]
 fn value(message: &[u8], depth_left: usize) -> Walk<ColumnValue<'_>> {
     let mut fields = Fields::of(message);
-    let mut value = None;
     while let Some(key) = fields.key()? {
         let found = match key {
             any_value::STRING => ColumnValue::String(fields.bytes()?),
             any_value::BOOL => ColumnValue::Bool(fields.varint()? != 0),
             any_value::INT => ColumnValue::Int(fields.varint()?.cast_signed()),
             any_value::DOUBLE => ColumnValue::Double(f64::from_bits(fields.fixed64()?)),
-            any_value::ARRAY => ColumnValue::Nested(array(fields.bytes()?, depth_left)?),
-            any_value::KVLIST => ColumnValue::Nested(kvlist(fields.bytes()?, depth_left)?),
+            any_value::ARRAY => nested(array(fields.bytes()?, depth_left)?),
+            any_value::KVLIST => nested(kvlist(fields.bytes()?, depth_left)?),
             any_value::BYTES => ColumnValue::Bytes(fields.bytes()?),
             any_value::STRING_STRINDEX => {
                 fields.varint()?;
@@ -134,12 +150,17 @@ fn value(message: &[u8], depth_left: usize) -> Walk<ColumnValue<'_>> {
                 continue;
             }
         };
-        // The last of several would win, or be merged with the one before.
-        if value.replace(found).is_some() {
-            return Err(Unusual);
+        // Of several values the last would win, or be merged with the one before.
+        while let Some(key) = fields.key()? {
+            fields.skip_unknown(key, any_value::LAST)?;
         }
+        return Ok(found);
     }
-    Ok(value.unwrap_or(ColumnValue::Empty))
+    Ok(ColumnValue::Empty)
+}
+
+fn nested<'a>(value: AttributeValue) -> ColumnValue<'a> {
+    ColumnValue::Nested(Box::new(value))
 }
 
 fn array(message: &[u8], depth_left: usize) -> Walk<AttributeValue> {
@@ -195,7 +216,7 @@ fn row_value(value: ColumnValue<'_>) -> Walk<AttributeValue> {
         ColumnValue::Int(number) => AttributeValue::Int(number),
         ColumnValue::Double(number) => AttributeValue::Double(number),
         ColumnValue::Bytes(bytes) => AttributeValue::Bytes(bytes.to_vec()),
-        ColumnValue::Nested(value) => value,
+        ColumnValue::Nested(value) => *value,
     })
 }
 

@@ -149,6 +149,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The bytes of the first field, and what is left, if it is the length-delimited field `wanted` and its key and
+/// length take one byte each.
+#[inline]
+pub(super) fn short(wanted: u32, message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [key, length, rest @ ..] = message else {
+        return None;
+    };
+    if u32::from(*key) != wanted || *length >= 0x80 {
+        return None;
+    }
+    rest.split_at_checked(usize::from(*length))
+}
+
 /// Calls `visit` with every value of the field `wanted`, which is length-delimited, and skips the others.
 #[inline]
 pub(super) fn each<'a>(

@@ -12,6 +12,7 @@ mod budget;
 mod byte_size;
 mod catalog;
 mod columns;
+mod compaction;
 mod config;
 mod files;
 mod hot;

@@ -94,9 +94,8 @@ impl SplitMetadata {
                 self.add_dir(&path, &format!("{name}/"))?;
                 continue;
             }
-            let bytes = files::read(&path)?;
+            let (size_bytes, crc32) = files::checksum(&path)?;
             files::sync_file(&path)?;
-            let (size_bytes, crc32) = (bytes.len() as u64, crc32fast::hash(&bytes));
             self.files.push(FileMetadata {
                 name,
                 size_bytes,
@@ -144,8 +143,8 @@ impl SplitMetadata {
     /// Reads every other file of the split and compares it with its checksum.
     pub(crate) fn verify(&self, dir: &Path, id: &SplitId) -> Result<(), ReadError> {
         for file in &self.files {
-            let bytes = files::read(&dir.join(&file.name))?;
-            if crc32fast::hash(&bytes) != file.crc32 {
+            let (_, crc32) = files::checksum(&dir.join(&file.name))?;
+            if crc32 != file.crc32 {
                 return Err(file.damaged(id));
             }
         }
@@ -168,6 +167,13 @@ impl SplitMetadata {
         TimeRange {
             start: UnixNanos(self.start_unix_nano),
             end: UnixNanos(self.end_unix_nano),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            wal_sequence: self.wal_sequence,
+            sealed: UnixNanos(self.sealed_unix_nano),
         }
     }
 

@@ -1,8 +1,18 @@
 //! Merges small splits into few large ones: fewer places to search, and late spans beside the rest
 //! of their trace.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the worker that asks it comes next")
-)]
+pub(crate) mod error;
+pub(crate) mod merge;
 pub(crate) mod policy;
+pub(crate) mod publish;
+pub(crate) mod worker;
+
+mod checksum;
+mod inputs;
+mod order;
+mod order_logs;
+mod order_spans;
+mod system;
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod hot;
 mod lock;
 mod open;
 mod retention;
+mod retry;
 mod row_set;
 mod sealer;
 mod snapshot;
@@ -54,6 +55,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
+use crate::compaction::worker::CompactorCommand;
 use crate::error::SealError;
 use crate::lock::DirectoryLock;
 use crate::sealer::SealerCommand;
@@ -103,6 +105,8 @@ struct Running {
     appender: JoinHandle<()>,
     sealer_commands: SyncSender<SealerCommand>,
     sealer: JoinHandle<()>,
+    compactor_commands: SyncSender<CompactorCommand>,
+    compactor: JoinHandle<()>,
 }
 
 /// What the threads and the handles share.
@@ -113,6 +117,8 @@ struct Shared {
     view: View,
     budget: MemoryBudget,
     counters: Counters,
+    /// Set when compaction is to end.
+    is_compaction_stopped: AtomicBool,
     _lock: DirectoryLock,
 }
 
@@ -122,6 +128,8 @@ struct Directories {
     wal: PathBuf,
     set_aside: PathBuf,
     splits: PathBuf,
+    /// Merged splits that are not complete.
+    compaction: PathBuf,
 }
 
 impl Storage {
@@ -218,6 +226,7 @@ impl Storage {
     /// Safe to call more than once.
     pub async fn shutdown(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
+        self.inner.shared.stop_compaction();
         if let Err(error) = self.seal().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -244,6 +253,33 @@ impl Storage {
         self.ask_sealer(SealerCommand::Expire).await.unwrap();
     }
 
+    /// Does what compaction has planned.
+    #[cfg(test)]
+    async fn compact(&self) {
+        self.ask_compactor(CompactorCommand::Compact).await;
+    }
+
+    /// Merges all splits of each signal.
+    #[cfg(test)]
+    async fn merge_all(&self) -> Result<(), compaction::error::MergeError> {
+        self.ask_compactor(CompactorCommand::MergeAll).await
+    }
+
+    #[cfg(test)]
+    async fn ask_compactor<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> CompactorCommand + Send + 'static,
+    ) -> T {
+        let commands = {
+            let running = self.inner.running.lock();
+            running.as_ref().unwrap().compactor_commands.clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        let send = move || commands.send(command(answer));
+        tokio::task::spawn_blocking(send).await.unwrap().unwrap();
+        answered.await.unwrap()
+    }
+
     /// Sends a command and waits for its answer; `None` when the thread has ended.
     async fn ask_sealer<T: Send + 'static>(
         &self,
@@ -266,6 +302,17 @@ impl Inner {
         let Some(running) = self.running.lock().take() else {
             return;
         };
+        self.shared.stop_compaction();
+        if running
+            .compactor_commands
+            .try_send(CompactorCommand::Check)
+            .is_err()
+        {
+            tracing::trace!("compaction is awake");
+        }
+        if running.compactor.join().is_err() {
+            tracing::error!("the compaction thread panicked");
+        }
         drop(running.appender_commands);
         if running.appender.join().is_err() {
             tracing::error!("the wal thread panicked");
@@ -292,6 +339,14 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    fn stop_compaction(&self) {
+        self.is_compaction_stopped.store(true, Ordering::Release);
+    }
+
+    fn is_compaction_stopped(&self) -> bool {
+        self.is_compaction_stopped.load(Ordering::Acquire)
+    }
+
     /// Whether the hot buffer is large or old enough to become splits.
     fn is_seal_due(&self) -> bool {
         let size = self.view.hot_size();

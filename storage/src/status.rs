@@ -1,5 +1,7 @@
 //! Counts for the status page and the metrics.
 
+use std::time::Duration;
+
 use model::{Signal, TimeRange, UnixNanos};
 use parking_lot::Mutex;
 
@@ -56,6 +58,19 @@ pub(crate) struct Counts {
     pub(crate) expired_split_count: u64,
     pub(crate) last_seal_error: Option<(UnixNanos, String)>,
     pub(crate) wal_error: Option<String>,
+    pub(crate) compaction: CompactionCounts,
+}
+
+/// What compaction has done since the start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CompactionCounts {
+    pub(crate) merge_count: u64,
+    pub(crate) merged_split_count: u64,
+    pub(crate) row_count: u64,
+    pub(crate) input_bytes: u64,
+    pub(crate) output_bytes: u64,
+    pub(crate) cpu_time: Duration,
+    pub(crate) last_error: Option<(UnixNanos, String)>,
 }
 
 impl Counters {

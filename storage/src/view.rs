@@ -202,6 +202,42 @@ impl View {
             .collect()
     }
 
+    /// The published splits that could be opened at start, or were sealed since.
+    pub(crate) fn splits(&self) -> Vec<(PublishedSplit, Arc<Split>)> {
+        self.state.lock().splits.clone()
+    }
+
+    /// Puts one split in the place of others that hold the same rows, at one moment for all readers;
+    /// returns the others. Does nothing and returns `None` when one of them is no longer there.
+    pub(crate) fn replace(
+        &self,
+        removed: &[SplitId],
+        added: PublishedSplit,
+        split: Arc<Split>,
+    ) -> Option<Vec<Arc<Split>>> {
+        let mut state = self.state.lock();
+        let is_removed = |it: &&(PublishedSplit, Arc<Split>)| removed.contains(&it.0.id);
+        let found: Vec<Arc<Split>> = state
+            .splits
+            .iter()
+            .filter(is_removed)
+            .map(|(_, split)| Arc::clone(split))
+            .collect();
+        if found.len() != removed.len() {
+            return None;
+        }
+        let rows: u64 = found.iter().map(|it| u64::from(it.row_count())).sum();
+        assert_eq!(
+            rows,
+            u64::from(split.row_count()),
+            "a split holds the rows of those it replaces"
+        );
+        state.splits.retain(|it| !removed.contains(&it.0.id));
+        state.splits.push((added, split));
+        state.snapshot = None;
+        Some(found)
+    }
+
     /// Takes splits out; returns the readable ones, and the names of the others.
     pub(crate) fn remove_splits(&self, ids: &[SplitId]) -> (Vec<Arc<Split>>, Vec<SplitId>) {
         let mut state = self.state.lock();

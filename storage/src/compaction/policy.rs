@@ -15,6 +15,7 @@ use std::time::Duration;
 use model::{Signal, UnixNanos};
 
 use crate::catalog::PublishedSplit;
+use crate::config::StorageConfig;
 use crate::split::id::SplitId;
 
 /// Splits of similar size that make a merge worth its while.
@@ -41,6 +42,15 @@ pub(crate) struct Settings {
     pub(crate) rows_max: u64,
     /// Age at which splits are deleted.
     pub(crate) retention_age: Duration,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &StorageConfig) -> Self {
+        Self {
+            rows_max: config.compaction_rows_max,
+            retention_age: config.retention_age,
+        }
+    }
 }
 
 /// Splits of one signal that are to become one.

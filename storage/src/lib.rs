@@ -32,6 +32,8 @@ mod wal;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod seal_tests;

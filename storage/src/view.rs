@@ -202,6 +202,16 @@ impl View {
             .collect()
     }
 
+    /// What is known of the published splits that can be read. Nobody holds a split by this.
+    pub(crate) fn readable(&self) -> Vec<PublishedSplit> {
+        let state = self.state.lock();
+        let readable = state
+            .splits
+            .iter()
+            .filter(|(_, split)| !split.is_unreadable());
+        readable.map(|(published, _)| published.clone()).collect()
+    }
+
     /// The published splits that could be opened at start, or were sealed since.
     pub(crate) fn splits(&self) -> Vec<(PublishedSplit, Arc<Split>)> {
         self.state.lock().splits.clone()

@@ -100,22 +100,17 @@ impl Compactor {
     }
 
     fn next_merge(&self) -> Option<Merge> {
-        let published = self
-            .candidates()
-            .into_iter()
-            .map(|(published, _)| published);
-        let published: Vec<PublishedSplit> = published.collect();
         let now = self.shared.clock.now();
-        let merges = policy::plan(&published, now, &Settings::new(&self.shared.config));
-        merges.into_iter().next()
+        let settings = Settings::new(&self.shared.config);
+        policy::plan(&self.candidates(), now, &settings)
+            .into_iter()
+            .next()
     }
 
     /// The splits that can be read, as far as is known.
-    fn candidates(&self) -> Vec<(PublishedSplit, Arc<Split>)> {
-        let mut splits = self.shared.view.splits();
-        splits.retain(|(published, split)| {
-            !split.is_unreadable() && !self.left_out.contains_key(&published.id)
-        });
+    fn candidates(&self) -> Vec<PublishedSplit> {
+        let mut splits = self.shared.view.readable();
+        splits.retain(|split| !self.left_out.contains_key(&split.id));
         splits
     }
 
@@ -231,19 +226,17 @@ impl Compactor {
     fn merge_all(&mut self) -> Result<(), MergeError> {
         for signal in model::Signal::ALL {
             let mut splits = self.candidates();
-            splits.retain(|(published, _)| published.signal == signal);
-            splits.sort_by_key(|(published, _)| (published.sealed, published.id.clone()));
+            splits.retain(|split| split.signal == signal);
+            splits.sort_by_key(|split| (split.sealed, split.id.clone()));
             if splits.len() < 2 {
                 continue;
             }
-            let published = || splits.iter().map(|(published, _)| published);
             let merge = Merge {
-                inputs: published().map(|split| split.id.clone()).collect(),
+                inputs: splits.iter().map(|split| split.id.clone()).collect(),
                 signal,
-                row_count: published().map(|split| u64::from(split.row_count)).sum(),
-                size_bytes: published().map(|split| split.size_bytes).sum(),
+                row_count: splits.iter().map(|split| u64::from(split.row_count)).sum(),
+                size_bytes: splits.iter().map(|split| split.size_bytes).sum(),
             };
-            drop(splits);
             self.run_merge(&merge)
                 .inspect_err(|error| self.failed(error))?;
         }

@@ -57,8 +57,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
+use crate::compaction::policy::{self, Settings};
 use crate::compaction::worker::CompactorCommand;
 use crate::error::SealError;
+use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
 use crate::sealer::SealerCommand;
 use crate::status::Counters;
@@ -69,7 +71,7 @@ pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
 pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, UnreadableSplit};
-pub use status::StorageStatus;
+pub use status::{CompactionStatus, SignalStatus, StorageStatus};
 
 /// An accepted export request.
 #[derive(Debug, Clone)]
@@ -204,7 +206,10 @@ impl Storage {
         let batch = Acknowledged {
             signal: append.signal,
             batch: append.batch,
-            budget_bytes,
+            size: BatchSize {
+                budget_bytes,
+                wal_bytes: payload_bytes as u64,
+            },
         };
         permit.send(AppenderCommand::Append(PendingAppend {
             payload: append.payload,
@@ -386,6 +391,7 @@ impl Shared {
             expired_split_count: counts.expired_split_count,
             last_seal_error: counts.last_seal_error,
             wal_error: counts.wal_error,
+            compaction: counts.compaction,
             ..StorageStatus::default()
         };
         for signal in Signal::ALL {
@@ -393,6 +399,9 @@ impl Shared {
                 status.add_source(source);
             }
         }
+        let settings = Settings::new(&self.config);
+        let now = self.clock.now();
+        status.add_backlog(&policy::plan(&self.view.readable(), now, &settings));
         status
     }
 }

@@ -17,6 +17,7 @@ use crate::compaction::worker::Compactor;
 use crate::config::StorageConfig;
 use crate::error::OpenError;
 use crate::files::{self, FileError};
+use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
 use crate::retention;
 use crate::retry::Retry;
@@ -117,7 +118,10 @@ fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
     let batch = Acknowledged {
         signal: entry.signal,
         batch,
-        budget_bytes,
+        size: BatchSize {
+            budget_bytes,
+            wal_bytes: entry.payload.len() as u64,
+        },
     };
     let published = shared
         .view

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::catalog::PublishedSplit;
 use crate::error::ReadError;
-use crate::hot::{HotBatch, HotBuffer};
+use crate::hot::{BatchSize, HotBatch, HotBuffer};
 use crate::snapshot::{Snapshot, Source, UnreadableSplit};
 use crate::split::id::SplitId;
 use crate::split::reader::Split;
@@ -39,7 +39,7 @@ struct State {
 pub(crate) struct Acknowledged {
     pub(crate) signal: Signal,
     pub(crate) batch: RecordBatch,
-    pub(crate) budget_bytes: u64,
+    pub(crate) size: BatchSize,
 }
 
 /// Rows that leave the hot buffer together.
@@ -86,7 +86,7 @@ impl View {
         };
         let wrap = |(batch, id): (Acknowledged, u64)| {
             let id = format!("hot-{id}");
-            HotBatch::new(id, batch.signal, batch.batch, batch.budget_bytes, now).map(Arc::new)
+            HotBatch::new(id, batch.signal, batch.batch, batch.size, now).map(Arc::new)
         };
         let batches = batches
             .into_iter()

@@ -177,6 +177,16 @@ impl SplitMetadata {
         }
     }
 
+    /// Bytes of the files of the index.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let is_index = |file: &&FileMetadata| Path::new(&file.name).starts_with(super::INDEX_DIR);
+        self.files
+            .iter()
+            .filter(is_index)
+            .map(|file| file.size_bytes)
+            .sum()
+    }
+
     /// Bytes of every other file of the split.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size_bytes).sum()

@@ -92,6 +92,11 @@ impl Split {
         self.metadata.size_bytes()
     }
 
+    /// Bytes of its index; the others are values.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        self.metadata.index_bytes()
+    }
+
     /// Where it comes from.
     pub(crate) fn origin(&self) -> Origin {
         self.metadata.origin()

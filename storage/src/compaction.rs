@@ -12,6 +12,7 @@ mod inputs;
 mod order;
 mod order_logs;
 mod order_spans;
+mod proof;
 mod system;
 
 #[cfg(test)]

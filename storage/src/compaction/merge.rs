@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use model::Signal;
 
-use super::checksum::Checksum;
 use super::error::MergeError;
 use super::inputs::Inputs;
 use super::order::Order;
+use super::proof::Proof;
 use super::system;
 use crate::catalog::PublishedSplit;
 use crate::error::SealError;
@@ -57,11 +57,11 @@ pub(crate) fn merge(
 ) -> Result<Merged, MergeError> {
     check_room(&splits, places.splits)?;
     let inputs = Inputs::new(splits)?;
-    let (mut written, expected) = write(signal, &inputs, places.unfinished, is_stopped)?;
+    let (mut written, proof) = write(signal, &inputs, places.unfinished, is_stopped)?;
     let merged = written
         .rename(places.splits)
         .map_err(MergeError::from)
-        .and_then(|()| read_back(&written, places.splits, expected, is_stopped));
+        .and_then(|()| read_back(&written, places.splits, &proof, is_stopped));
     if merged.is_err()
         && let Err(error) = files::remove_dir(&written.dir)
     {
@@ -84,13 +84,13 @@ fn check_room(splits: &[Arc<Split>], dir: &Path) -> Result<(), MergeError> {
     }
 }
 
-/// Writes all rows of the inputs; returns what they add up to.
+/// Writes all rows of the inputs; returns what to compare the result with.
 fn write(
     signal: Signal,
     inputs: &Inputs,
     dir: &Path,
     is_stopped: &dyn Fn() -> bool,
-) -> Result<(WrittenSplit, Checksum), MergeError> {
+) -> Result<(WrittenSplit, Proof), MergeError> {
     let origins = || inputs.splits().iter().map(|split| split.origin());
     let origin = Origin {
         wal_sequence: origins()
@@ -104,8 +104,9 @@ fn write(
     };
     let order = Order::new(signal, inputs, is_stopped)?;
     let mut writer = SplitWriter::create(dir, signal, origin)?;
-    let checksum = copy(inputs, order, &mut writer, is_stopped)?;
-    Ok((writer.finish()?, checksum))
+    let mut proof = Proof::new(signal);
+    copy(inputs, order, &mut writer, &mut proof, is_stopped)?;
+    Ok((writer.finish()?, proof))
 }
 
 /// Copies every row of the inputs once.
@@ -113,9 +114,9 @@ fn copy(
     inputs: &Inputs,
     mut order: Order,
     writer: &mut SplitWriter,
+    proof: &mut Proof,
     is_stopped: &dyn Fn() -> bool,
-) -> Result<Checksum, MergeError> {
-    let mut checksum = Checksum::default();
+) -> Result<(), MergeError> {
     let mut copied = RowSet::empty(inputs.row_count());
     let mut block_rows = FIRST_BLOCK_ROWS;
     loop {
@@ -128,9 +129,9 @@ fn copy(
             copied.insert(*row);
         }
         let block = inputs.read(&rows, Columns::All)?;
-        for batch in &block.batches {
-            checksum.add(batch).map_err(SealError::from)?;
-        }
+        proof
+            .add_block(&block.batches)
+            .map_err(SealError::Unreadable)?;
         let batches: Vec<_> = block.batches.iter().collect();
         for positions in block.positions.chunks(CHUNK_ROWS) {
             if is_stopped() {
@@ -146,7 +147,7 @@ fn copy(
         RowSet::full(inputs.row_count()),
         "a merge copies every row"
     );
-    Ok(checksum)
+    Ok(())
 }
 
 /// How many rows like those of the last block take about [`BLOCK_BYTES`].
@@ -157,38 +158,20 @@ fn next_block_rows(rows: usize, bytes: usize) -> usize {
         .clamp(1, BLOCK_ROWS_MAX)
 }
 
-/// Opens the result, which compares the checksums of its files, and reads all of its rows.
+/// Opens the result, which compares the checksums of its files, and compares its rows.
 fn read_back(
     written: &WrittenSplit,
     splits_dir: &Path,
-    expected: Checksum,
+    proof: &Proof,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Merged, MergeError> {
     let published = written.to_published();
     let unreadable = |source| MergeError::Output(SealError::Unreadable(source));
     let split = Split::open(splits_dir, &published).map_err(unreadable)?;
     split.files().map_err(unreadable)?;
-    let mut found = Checksum::default();
-    let (mut row, mut block_rows) = (0, FIRST_BLOCK_ROWS);
-    while row < split.row_count() {
-        if is_stopped() {
-            return Err(MergeError::Stopped);
-        }
-        let end = u32::try_from(block_rows)
-            .ok()
-            .and_then(|rows| row.checked_add(rows))
-            .map_or(split.row_count(), |end| end.min(split.row_count()));
-        let rows: Vec<u32> = (row..end).collect();
-        let batch = split.read(&rows, Columns::All).map_err(unreadable)?;
-        found.add(&batch).map_err(SealError::from)?;
-        block_rows = next_block_rows(rows.len(), batch.get_array_memory_size());
-        row = end;
-    }
-    if found == expected {
-        Ok(Merged {
-            published,
-            split: Arc::new(split),
-        })
+    if proof.holds_for(&split, is_stopped)? {
+        let split = Arc::new(split);
+        Ok(Merged { published, split })
     } else {
         let split_id = written.id.clone();
         Err(MergeError::Mismatch { split_id })

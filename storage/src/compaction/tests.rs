@@ -184,8 +184,8 @@ async fn a_merge_that_is_stopped_anywhere_leaves_its_inputs_and_half_a_split_for
         }
         assert_eq!(names_in(&dir.path().join("splits")).len(), 3);
     }
-    // Three inputs, one chunk of rows and one block of the result.
-    assert_eq!(stops, 5);
+    // Three inputs, one chunk of rows, and ids and values of the result.
+    assert_eq!(stops, 6);
     let halves = names_in(&dir.path().join("compaction"));
     assert_eq!(halves.len(), 1);
     assert!(halves[0].starts_with("tmp-"));

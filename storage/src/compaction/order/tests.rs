@@ -86,6 +86,21 @@ fn shared_traces() -> impl Strategy<Value = Vec<Append>> {
     })
 }
 
+#[test]
+fn rows_of_many_blocks_and_chunks_are_merged_as_if_sealed_together() {
+    // Traces begin in one request and go on in the next ones, some of them far from their begin.
+    let request = |number: u64| {
+        let row = |row: u64| {
+            let trace = u8::try_from(row * 7 % 251 + 1).unwrap();
+            let span = u8::try_from(row % 250 + 1).unwrap();
+            let start = number * 1_000 + row * 31 % 4_001;
+            (trace, span, "name", start, start + 5)
+        };
+        spans("cart", &(0..4_000).map(row).collect::<Vec<_>>())
+    };
+    check(Signal::Traces, (0..5).map(request).collect());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

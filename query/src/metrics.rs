@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use storage::StorageStatus;
+use storage::{CompactionStatus, SignalStatus, StorageStatus};
 
 /// What the names of storage's metrics begin with.
 const STORAGE: &str = "spandrel_storage_";
+/// What the names of compaction's metrics begin with.
+const COMPACTION: &str = "spandrel_storage_compaction_";
 /// Requests answered, by route and status.
 const REQUESTS: &str = "spandrel_http_requests_total";
 /// Seconds spent on them, by route.
@@ -167,6 +169,80 @@ pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
     }
 }
 
+/// Writes what there is of each signal on disk.
+pub(crate) fn render_on_disk(out: &mut String, status: &StorageStatus) {
+    type Value = fn(&SignalStatus) -> u64;
+    let gauges: [(&str, &str, Value); 7] = [
+        ("signal_splits", "published splits that can be read", |it| {
+            it.split_count
+        }),
+        ("split_rows", "their rows", |it| it.split_row_count),
+        ("data_bytes", "bytes of their values", |it| it.data_bytes),
+        ("index_bytes", "bytes of their indexes", |it| it.index_bytes),
+        (
+            "unsealed_wal_bytes",
+            "bytes in the WAL and in no split yet",
+            |it| it.wal_bytes,
+        ),
+        (
+            "compaction_backlog_splits",
+            "splits that wait for a merge",
+            |it| it.backlog_split_count,
+        ),
+        (
+            "compaction_backlog_rows",
+            "rows of splits that wait for a merge",
+            |it| it.backlog_row_count,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "gauge", help);
+        for (signal, on_disk) in [("traces", &status.traces), ("logs", &status.logs)] {
+            let labels = format!("{{signal=\"{signal}\"}}");
+            sample(out, &name, &labels, value(on_disk));
+        }
+    }
+}
+
+/// Writes what compaction has done.
+pub(crate) fn render_compaction(out: &mut String, status: &CompactionStatus) {
+    let counters = [
+        (
+            "merges_total",
+            "merges published since the start",
+            status.merge_count,
+        ),
+        (
+            "merged_splits_total",
+            "splits that went into them",
+            status.merged_split_count,
+        ),
+        ("rows_total", "rows rewritten", status.row_count),
+        (
+            "input_bytes_total",
+            "bytes of the splits that went in",
+            status.input_bytes,
+        ),
+        (
+            "output_bytes_total",
+            "bytes of the splits that came out",
+            status.output_bytes,
+        ),
+    ];
+    for (name, help, value) in counters {
+        let name = format!("{COMPACTION}{name}");
+        family(out, &name, "counter", help);
+        sample(out, &name, "", value);
+    }
+    let name = format!("{COMPACTION}cpu_seconds_total");
+    family(out, &name, "counter", "processor time spent on merges");
+    sample(out, &name, "", status.cpu_time.as_secs_f64());
+    let name = format!("{COMPACTION}failing");
+    family(out, &name, "gauge", "1 when the last merge failed");
+    sample(out, &name, "", u64::from(status.last_error.is_some()));
+}
+
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     append(
         out,
@@ -201,5 +277,27 @@ mod tests {
              spandrel_http_requests_total{route=\"/api/v1/logs\",status=\"499\"} 1\n"
         ));
         assert!(text.contains("spandrel_http_requests_in_flight 1\n"));
+    }
+
+    #[test]
+    fn what_is_on_disk_is_told_by_signal_and_merges_are_counted() {
+        let mut status = StorageStatus::default();
+        status.logs.index_bytes = 7;
+        status.traces.backlog_row_count = 8;
+        status.compaction.row_count = 9;
+        status.compaction.cpu_time = std::time::Duration::from_millis(1500);
+        let mut text = String::new();
+        render_on_disk(&mut text, &status);
+        render_compaction(&mut text, &status.compaction);
+        for line in [
+            "spandrel_storage_index_bytes{signal=\"traces\"} 0",
+            "spandrel_storage_index_bytes{signal=\"logs\"} 7",
+            "spandrel_storage_compaction_backlog_rows{signal=\"traces\"} 8",
+            "spandrel_storage_compaction_rows_total 9",
+            "spandrel_storage_compaction_cpu_seconds_total 1.5",
+            "spandrel_storage_compaction_failing 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+        }
     }
 }

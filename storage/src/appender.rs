@@ -85,7 +85,10 @@ impl Appender {
             .iter()
             .map(|append| (append.batch.signal, append.payload.as_ref()));
         let written = self.wal.append_group(entries);
-        let budget_bytes: u64 = group.iter().map(|append| append.batch.budget_bytes).sum();
+        let budget_bytes: u64 = group
+            .iter()
+            .map(|append| append.batch.size.budget_bytes)
+            .sum();
         let (batches, answers): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|append| (append.batch, append.answer))

@@ -139,18 +139,7 @@ impl Catalog {
     ) -> Result<(), CatalogError> {
         self.in_transaction("publish", |transaction| {
             for split in splits {
-                transaction.execute(
-                    "INSERT INTO splits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params![
-                        split.id.as_str(),
-                        split.signal.as_str(),
-                        split.row_count,
-                        split.time_range.start.0.cast_signed(),
-                        split.time_range.end.0.cast_signed(),
-                        split.size_bytes.cast_signed(),
-                        split.sealed.0.cast_signed(),
-                    ],
-                )?;
+                insert(transaction, split)?;
             }
             // Had an earlier publish of the same rows happened although it was reported as failed,
             // the mark would be elsewhere: publishing them again would show them twice.
@@ -173,6 +162,25 @@ impl Catalog {
                 transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
             }
             Ok(())
+        })
+    }
+
+    /// Puts one split in the place of others, both or neither; durable on return. Fails when one of
+    /// the others is not there: its rows must not come back.
+    pub(crate) fn replace(
+        &mut self,
+        removed: &[SplitId],
+        added: &PublishedSplit,
+    ) -> Result<(), CatalogError> {
+        self.in_transaction("replace splits", |transaction| {
+            for id in removed {
+                let deleted =
+                    transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
+                if deleted != 1 {
+                    return Err(rusqlite::Error::StatementChangedRows(deleted));
+                }
+            }
+            insert(transaction, added)
         })
     }
 
@@ -226,6 +234,22 @@ impl Catalog {
         };
         run(&mut self.connection).map_err(failed(operation, &self.path))
     }
+}
+
+fn insert(transaction: &Transaction<'_>, split: &PublishedSplit) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO splits VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            split.id.as_str(),
+            split.signal.as_str(),
+            split.row_count,
+            split.time_range.start.0.cast_signed(),
+            split.time_range.end.0.cast_signed(),
+            split.size_bytes.cast_signed(),
+            split.sealed.0.cast_signed(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// A row of the table as it stands there.
@@ -325,6 +349,26 @@ mod tests {
             })
         ));
         assert_eq!(catalog.list_splits().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_split_replaces_others_only_when_all_of_them_are_there() {
+        let dir = TempDir::new().unwrap();
+        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
+        let [a, b, gone, merged] = [0, 1, 2, 3].map(|start| split(start..start + 1));
+        catalog.publish(&[a.clone(), b.clone()], 0..5).unwrap();
+        let refused = catalog.replace(&[a.id.clone(), gone.id], &merged);
+        assert!(matches!(
+            refused,
+            Err(CatalogError::Sqlite {
+                operation: "replace splits",
+                ..
+            })
+        ));
+        assert_eq!(catalog.list_splits().unwrap(), [a.clone(), b.clone()]);
+        catalog.replace(&[a.id, b.id], &merged).unwrap();
+        assert_eq!(catalog.list_splits().unwrap(), [merged]);
+        assert_eq!(catalog.low_water().unwrap(), 5);
     }
 
     #[test]

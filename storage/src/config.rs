@@ -26,6 +26,10 @@ pub struct StorageArgs {
     /// Age of the oldest record not yet in a split at which a split is written.
     #[arg(long, env = "SPANDREL_SEAL_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
     pub seal_age: Duration,
+    /// Number of records of the largest split that small ones are merged into; splits of more than
+    /// half of it stay as they are.
+    #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "4000000")]
+    pub compaction_rows_max: NonZeroU64,
     /// Memory held by records not yet in a split above which senders are told to retry later.
     #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "256MiB", value_parser = parse_byte_size)]
     pub hot_bytes_max: NonZeroU64,
@@ -45,6 +49,7 @@ pub struct StorageConfig {
     pub(crate) seal_bytes: u64,
     pub(crate) seal_rows: u64,
     pub(crate) seal_age: Duration,
+    pub(crate) compaction_rows_max: u64,
     pub(crate) hot_bytes_max: u64,
     pub(crate) wal_queue_requests: usize,
     pub(crate) wal_file_bytes: u64,
@@ -68,15 +73,18 @@ pub enum ConfigError {
         flag: &'static str,
     },
     /// Row numbers of a split are 32 bits wide.
-    #[error("--seal-rows ({seal_rows}) must be at most {SEAL_ROWS_MAX}")]
+    #[error("{flag} ({rows}) must be at most {SPLIT_ROWS_MAX}")]
     TooManyRows {
+        /// The flag at fault.
+        flag: &'static str,
         /// The number of rows asked for.
-        seal_rows: u64,
+        rows: u64,
     },
 }
 
-/// Largest number of rows at which sealing may start; a split stays far below 2^31 rows.
-const SEAL_ROWS_MAX: u64 = 100_000_000;
+/// Largest number of rows at which sealing may start, and that a merge may make; a split stays far
+/// below 2^31 rows.
+const SPLIT_ROWS_MAX: u64 = 100_000_000;
 
 impl TryFrom<StorageArgs> for StorageConfig {
     type Error = ConfigError;
@@ -97,10 +105,13 @@ impl TryFrom<StorageArgs> for StorageConfig {
         if args.seal_age.is_zero() {
             return Err(ConfigError::ZeroDuration { flag: "--seal-age" });
         }
-        if args.seal_rows.get() > SEAL_ROWS_MAX {
-            return Err(ConfigError::TooManyRows {
-                seal_rows: args.seal_rows.get(),
-            });
+        for (flag, rows) in [
+            ("--seal-rows", args.seal_rows.get()),
+            ("--compaction-rows-max", args.compaction_rows_max.get()),
+        ] {
+            if rows > SPLIT_ROWS_MAX {
+                return Err(ConfigError::TooManyRows { flag, rows });
+            }
         }
         Ok(Self {
             data_dir: args.data_dir,
@@ -108,6 +119,7 @@ impl TryFrom<StorageArgs> for StorageConfig {
             seal_bytes,
             seal_rows: args.seal_rows.get(),
             seal_age: args.seal_age,
+            compaction_rows_max: args.compaction_rows_max.get(),
             hot_bytes_max,
             wal_queue_requests: args.wal_queue_requests.get(),
             wal_file_bytes: args.wal_file_bytes.get(),
@@ -124,6 +136,7 @@ impl StorageConfig {
             seal_bytes: 64 << 20,
             seal_rows: 500_000,
             seal_age: Duration::from_secs(300),
+            compaction_rows_max: 4_000_000,
             hot_bytes_max: 256 << 20,
             wal_queue_requests: 1024,
             wal_file_bytes: 64 << 20,
@@ -171,6 +184,7 @@ mod tests {
         for flag in [
             "--seal-bytes",
             "--seal-rows",
+            "--compaction-rows-max",
             "--hot-bytes-max",
             "--wal-queue-requests",
         ] {
@@ -178,6 +192,17 @@ mod tests {
         }
         let error = parse(&["--seal-age", "0s"]).unwrap_err();
         assert_eq!(error, "--seal-age must be longer than zero");
+    }
+
+    #[test]
+    fn more_rows_than_a_split_can_number_are_rejected() {
+        for flag in ["--seal-rows", "--compaction-rows-max"] {
+            let error = parse(&[flag, "100000001"]).unwrap_err();
+            assert_eq!(
+                error,
+                format!("{flag} (100000001) must be at most 100000000")
+            );
+        }
     }
 
     #[test]

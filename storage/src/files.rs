@@ -1,7 +1,7 @@
 //! Durable file operations: every write that must survive a power loss goes through here.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -147,6 +147,32 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     // afterwards; nobody else writes below the data directory, which is locked.
     let mapped = unsafe { memmap2::Mmap::map(file)? };
     Ok(Bytes::from_owner(mapped))
+}
+
+/// Bytes of a file that are in memory at a time while its checksum is computed.
+const CHECKSUM_BYTES: usize = 256 << 10;
+
+/// The number of bytes of a file and their CRC-32.
+pub(crate) fn checksum(path: &Path) -> Result<(u64, u32), FileError> {
+    let failed = FileError::at("read file", path);
+    let compute = || {
+        let mut file = File::open(path)?;
+        let mut buffer = vec![0; CHECKSUM_BYTES];
+        let mut hasher = crc32fast::Hasher::new();
+        let mut size_bytes = 0;
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok((size_bytes, hasher.finalize())),
+                Ok(count) => {
+                    hasher.update(buffer.get(..count).unwrap_or_default());
+                    size_bytes += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    compute().map_err(failed)
 }
 
 /// The entries of a directory, sorted by name.

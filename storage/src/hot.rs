@@ -18,6 +18,15 @@ use crate::snapshot::{Columns, Match, OperationCount, project};
 /// The group of log records, which are not grouped by trace.
 pub(crate) const NO_GROUP: u32 = u32::MAX;
 
+/// What a batch takes while it is in the hot buffer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchSize {
+    /// What the memory budget holds for it.
+    pub(crate) budget_bytes: u64,
+    /// Bytes of its payload in the WAL.
+    pub(crate) wal_bytes: u64,
+}
+
 /// Acknowledged rows of one signal, never changed once made.
 #[derive(Debug)]
 pub(crate) struct HotBatch {
@@ -26,8 +35,7 @@ pub(crate) struct HotBatch {
     batch: RecordBatch,
     rows: Rows,
     time_range: TimeRange,
-    /// What the memory budget holds for it.
-    budget_bytes: u64,
+    size: BatchSize,
     /// When the oldest row was acknowledged.
     arrived: UnixNanos,
     groups: OnceLock<Vec<u32>>,
@@ -39,7 +47,7 @@ impl HotBatch {
         id: String,
         signal: Signal,
         batch: RecordBatch,
-        budget_bytes: u64,
+        size: BatchSize,
         arrived: UnixNanos,
     ) -> Result<Self, BatchError> {
         assert!(
@@ -55,7 +63,7 @@ impl HotBatch {
             batch,
             rows,
             time_range,
-            budget_bytes,
+            size,
             arrived,
             groups,
         })
@@ -69,14 +77,17 @@ impl HotBatch {
             parts.iter().map(|part| &part.batch),
         )?)?;
         // Many small batches take more room than one large one, never less.
-        let taken: u64 = parts.iter().map(|part| part.budget_bytes).sum();
-        let budget_bytes = taken.min(batch.get_array_memory_size() as u64);
+        let taken: u64 = parts.iter().map(|part| part.budget_bytes()).sum();
+        let size = BatchSize {
+            budget_bytes: taken.min(batch.get_array_memory_size() as u64),
+            wal_bytes: parts.iter().map(|part| part.wal_bytes()).sum(),
+        };
         let arrived = parts
             .iter()
             .map(|part| part.arrived)
             .min()
             .unwrap_or_default();
-        Ok(Self::new(id, signal, batch, budget_bytes, arrived)?)
+        Ok(Self::new(id, signal, batch, size, arrived)?)
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -100,7 +111,11 @@ impl HotBatch {
     }
 
     pub(crate) fn budget_bytes(&self) -> u64 {
-        self.budget_bytes
+        self.size.budget_bytes
+    }
+
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        self.size.wal_bytes
     }
 
     pub(crate) fn arrived(&self) -> UnixNanos {

@@ -12,12 +12,14 @@ mod budget;
 mod byte_size;
 mod catalog;
 mod columns;
+mod compaction;
 mod config;
 mod files;
 mod hot;
 mod lock;
 mod open;
 mod retention;
+mod retry;
 mod row_set;
 mod sealer;
 mod snapshot;
@@ -29,6 +31,8 @@ mod wal;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
@@ -53,7 +57,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
+use crate::compaction::policy::{self, Settings};
+use crate::compaction::worker::CompactorCommand;
 use crate::error::SealError;
+use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
 use crate::sealer::SealerCommand;
 use crate::status::Counters;
@@ -64,7 +71,7 @@ pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
 pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, UnreadableSplit};
-pub use status::StorageStatus;
+pub use status::{CompactionStatus, SignalStatus, StorageStatus};
 
 /// An accepted export request.
 #[derive(Debug, Clone)]
@@ -102,6 +109,8 @@ struct Running {
     appender: JoinHandle<()>,
     sealer_commands: SyncSender<SealerCommand>,
     sealer: JoinHandle<()>,
+    compactor_commands: SyncSender<CompactorCommand>,
+    compactor: JoinHandle<()>,
 }
 
 /// What the threads and the handles share.
@@ -112,6 +121,8 @@ struct Shared {
     view: View,
     budget: MemoryBudget,
     counters: Counters,
+    /// Set when compaction is to end.
+    is_compaction_stopped: AtomicBool,
     _lock: DirectoryLock,
 }
 
@@ -121,6 +132,8 @@ struct Directories {
     wal: PathBuf,
     set_aside: PathBuf,
     splits: PathBuf,
+    /// Merged splits that are not complete.
+    compaction: PathBuf,
 }
 
 impl Storage {
@@ -193,7 +206,10 @@ impl Storage {
         let batch = Acknowledged {
             signal: append.signal,
             batch: append.batch,
-            budget_bytes,
+            size: BatchSize {
+                budget_bytes,
+                wal_bytes: payload_bytes as u64,
+            },
         };
         permit.send(AppenderCommand::Append(PendingAppend {
             payload: append.payload,
@@ -217,6 +233,7 @@ impl Storage {
     /// Safe to call more than once.
     pub async fn shutdown(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
+        self.inner.shared.stop_compaction();
         if let Err(error) = self.seal().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -243,6 +260,33 @@ impl Storage {
         self.ask_sealer(SealerCommand::Expire).await.unwrap();
     }
 
+    /// Does what compaction has planned.
+    #[cfg(test)]
+    async fn compact(&self) {
+        self.ask_compactor(CompactorCommand::Compact).await;
+    }
+
+    /// Merges all splits of each signal.
+    #[cfg(test)]
+    async fn merge_all(&self) -> Result<(), compaction::error::MergeError> {
+        self.ask_compactor(CompactorCommand::MergeAll).await
+    }
+
+    #[cfg(test)]
+    async fn ask_compactor<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> CompactorCommand + Send + 'static,
+    ) -> T {
+        let commands = {
+            let running = self.inner.running.lock();
+            running.as_ref().unwrap().compactor_commands.clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        let send = move || commands.send(command(answer));
+        tokio::task::spawn_blocking(send).await.unwrap().unwrap();
+        answered.await.unwrap()
+    }
+
     /// Sends a command and waits for its answer; `None` when the thread has ended.
     async fn ask_sealer<T: Send + 'static>(
         &self,
@@ -265,6 +309,17 @@ impl Inner {
         let Some(running) = self.running.lock().take() else {
             return;
         };
+        self.shared.stop_compaction();
+        if running
+            .compactor_commands
+            .try_send(CompactorCommand::Check)
+            .is_err()
+        {
+            tracing::trace!("compaction is awake");
+        }
+        if running.compactor.join().is_err() {
+            tracing::error!("the compaction thread panicked");
+        }
         drop(running.appender_commands);
         if running.appender.join().is_err() {
             tracing::error!("the wal thread panicked");
@@ -291,6 +346,14 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    fn stop_compaction(&self) {
+        self.is_compaction_stopped.store(true, Ordering::Release);
+    }
+
+    fn is_compaction_stopped(&self) -> bool {
+        self.is_compaction_stopped.load(Ordering::Acquire)
+    }
+
     /// Whether the hot buffer is large or old enough to become splits.
     fn is_seal_due(&self) -> bool {
         let size = self.view.hot_size();
@@ -328,6 +391,7 @@ impl Shared {
             expired_split_count: counts.expired_split_count,
             last_seal_error: counts.last_seal_error,
             wal_error: counts.wal_error,
+            compaction: counts.compaction,
             ..StorageStatus::default()
         };
         for signal in Signal::ALL {
@@ -335,6 +399,9 @@ impl Shared {
                 status.add_source(source);
             }
         }
+        let settings = Settings::new(&self.config);
+        let now = self.clock.now();
+        status.add_backlog(&policy::plan(&self.view.readable(), now, &settings));
         status
     }
 }

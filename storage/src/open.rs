@@ -1,6 +1,6 @@
 //! Opening: lock, catalog, splits, WAL replay, threads. After a crash this is the recovery.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,12 +13,15 @@ use tokio::sync::mpsc;
 use crate::appender::Appender;
 use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
+use crate::compaction::worker::Compactor;
 use crate::config::StorageConfig;
 use crate::error::OpenError;
 use crate::files::{self, FileError};
+use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
 use crate::retention;
-use crate::sealer::{Retry, Sealer};
+use crate::retry::Retry;
+use crate::sealer::Sealer;
 use crate::split::reader::Split;
 use crate::split::writer;
 use crate::status::Counters;
@@ -45,6 +48,7 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
         directories,
         view: View::default(),
         counters: Counters::default(),
+        is_compaction_stopped: AtomicBool::new(false),
         _lock: lock,
     });
     open_splits(&shared, &catalog)?;
@@ -60,12 +64,14 @@ fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> 
         wal: config.data_dir.join("wal"),
         set_aside: config.data_dir.join("set-aside"),
         splits: config.data_dir.join("splits"),
+        compaction: config.data_dir.join("compaction"),
     };
     files::create_dir(&config.data_dir)?;
     for dir in [
         &directories.wal,
         &directories.set_aside,
         &directories.splits,
+        &directories.compaction,
     ] {
         files::create_dir(dir)?;
     }
@@ -112,7 +118,10 @@ fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
     let batch = Acknowledged {
         signal: entry.signal,
         batch,
-        budget_bytes,
+        size: BatchSize {
+            budget_bytes,
+            wal_bytes: entry.payload.len() as u64,
+        },
     };
     let published = shared
         .view
@@ -131,6 +140,8 @@ fn start(
 ) -> Result<Storage, OpenError> {
     let (appender_commands, receiver) = mpsc::channel(shared.config.wal_queue_requests);
     let (sealer_commands, sealer_receiver) = std::sync::mpsc::sync_channel(SEALER_QUEUE_COMMANDS);
+    let (compactor_commands, compactor_receiver) =
+        std::sync::mpsc::sync_channel(COMPACTOR_QUEUE_COMMANDS);
     let sealer = Sealer {
         commands: sealer_receiver,
         appender: appender_commands.downgrade(),
@@ -138,6 +149,14 @@ fn start(
         catalog,
         low_water,
         retry: Retry::default(),
+        compactor: compactor_commands.clone(),
+    };
+    let compactor = Compactor {
+        commands: compactor_receiver,
+        sealer: sealer_commands.clone(),
+        shared: Arc::clone(&shared),
+        retry: Retry::default(),
+        left_out: HashMap::new(),
     };
     let appender = Appender {
         commands: receiver,
@@ -147,12 +166,15 @@ fn start(
     };
     let sealer = spawn("seal", || sealer.run())?;
     let appender = spawn("wal", || appender.run())?;
+    let compactor = spawn("compact", || compactor.run())?;
     let commands = appender_commands.downgrade();
     let running = Running {
         appender_commands,
         appender,
         sealer_commands,
         sealer,
+        compactor_commands,
+        compactor,
     };
     let inner = Inner {
         shared,
@@ -167,6 +189,8 @@ fn start(
 
 /// Commands that may wait for the seal thread.
 const SEALER_QUEUE_COMMANDS: usize = 8;
+/// Commands that may wait for the compaction thread.
+const COMPACTOR_QUEUE_COMMANDS: usize = 1;
 
 /// Opens what the catalog lists and removes what it does not list.
 fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
@@ -174,6 +198,7 @@ fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
     let published = catalog.list_splits()?;
     let ids: HashSet<&str> = published.iter().map(|split| split.id.as_str()).collect();
     writer::remove_unpublished(dir, |name| ids.contains(name))?;
+    writer::remove_temporary(&shared.directories.compaction)?;
     for split in &published {
         match Split::open(dir, split) {
             Ok(opened) => shared.view.add_split(split.clone(), opened),

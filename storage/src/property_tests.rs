@@ -1,22 +1,20 @@
 //! Promises that hold for any telemetry, any filter and any order of events.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use model::otlp::{self, testing};
 use model::{Signal, SpanId, TimeRange, TraceId, UnixNanos};
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use proptest::sample::Index;
 use tempfile::TempDir;
 
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
 use crate::snapshot::{Snapshot, Source};
-use crate::testing::{copy_files, found, open, span_names, spans};
+use crate::testing::{found, open};
 use crate::{Append, Storage};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -276,106 +274,5 @@ proptest! {
         choices in choices(),
     ) {
         check_hot_against_split(Signal::Logs, &payloads, &choices);
-    }
-}
-
-/// What happens to a storage.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    /// A request with this many spans is acknowledged.
-    Append { spans: u8 },
-    /// The hot buffer becomes a split.
-    Seal,
-    /// The process dies and starts again.
-    Crash,
-    /// It dies between publishing a split and trimming the WAL.
-    CrashBeforeTrim,
-    /// It dies with a split written, or half written, and not published.
-    CrashBeforePublish { is_renamed: bool },
-}
-
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let event = prop_oneof![
-        4 => (1..4_u8).prop_map(|spans| Event::Append { spans }),
-        2 => proptest::strategy::Just(Event::Seal),
-        1 => proptest::strategy::Just(Event::Crash),
-        1 => proptest::strategy::Just(Event::CrashBeforeTrim),
-        1 => any::<bool>().prop_map(|is_renamed| Event::CrashBeforePublish { is_renamed }),
-    ];
-    vec(event, 1..14)
-}
-
-/// Leaves behind what a crash before the publish would: a directory that the catalog does not know.
-fn leave_unpublished(dir: &Path, is_renamed: bool) {
-    let splits = dir.join("splits");
-    let Some(published) = fs::read_dir(&splits).unwrap().next() else {
-        return;
-    };
-    let id = crate::split::id::SplitId::new(UnixNanos(7));
-    let name = if is_renamed {
-        id.to_string()
-    } else {
-        format!("tmp-{id}")
-    };
-    copy_files(&published.unwrap().path(), &splits.join(name));
-}
-
-fn check_history(events: &[Event]) {
-    let dir = TempDir::new().unwrap();
-    let wal = dir.path().join("wal");
-    let mut storage = open(dir.path());
-    let mut expected: Vec<String> = Vec::new();
-    for event in events {
-        match event {
-            Event::Append { spans: count } => {
-                let names: Vec<String> = (0..*count)
-                    .map(|number| format!("span-{:04}", expected.len() + number as usize))
-                    .collect();
-                let rows: Vec<_> = names
-                    .iter()
-                    .map(|name| (1, 1, name.as_str(), 10, 20))
-                    .collect();
-                wait(storage.append(spans("shop", &rows))).unwrap();
-                expected.extend(names);
-            }
-            Event::Seal => wait(storage.seal()).unwrap(),
-            Event::Crash => {
-                drop(storage);
-                storage = open(dir.path());
-            }
-            Event::CrashBeforeTrim => {
-                let saved = TempDir::new().unwrap();
-                copy_files(&wal, saved.path());
-                wait(storage.seal()).unwrap();
-                drop(storage);
-                copy_files(saved.path(), &wal);
-                storage = open(dir.path());
-            }
-            Event::CrashBeforePublish { is_renamed } => {
-                drop(storage);
-                leave_unpublished(dir.path(), *is_renamed);
-                storage = open(dir.path());
-            }
-        }
-        assert_eq!(
-            span_names(&storage.snapshot()),
-            expected,
-            "after {event:?} of {events:?}"
-        );
-        assert_eq!(storage.status().set_aside_count, 0);
-    }
-    wait(storage.shutdown());
-    drop(storage);
-    let storage = open(dir.path());
-    assert_eq!(span_names(&storage.snapshot()), expected);
-    assert_eq!(storage.status().hot_row_count, 0);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn any_history_of_appends_seals_and_crashes_loses_and_repeats_nothing(events in events()) {
-        check_history(&events);
     }
 }

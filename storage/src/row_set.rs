@@ -39,6 +39,19 @@ impl RowSet {
         self.words[(row / 64) as usize] |= 1 << (row % 64);
     }
 
+    /// The first row of the set after `row`.
+    pub(crate) fn next_after(&self, row: u32) -> Option<u32> {
+        let first = row.checked_add(1)?;
+        let (position, bit) = ((first / 64) as usize, first % 64);
+        let mut words = self.words.get(position..)?.iter().zip(first / 64..);
+        let (word, number) = words.next()?;
+        let rest = word & (u64::MAX << bit);
+        std::iter::once((rest, number))
+            .chain(words.map(|(word, number)| (*word, number)))
+            .find(|(word, _)| *word != 0)
+            .map(|(word, number)| number * 64 + word.trailing_zeros())
+    }
+
     /// Adds rows that lie side by side; panics when the split has not all of them.
     pub(crate) fn insert_range(&mut self, rows: std::ops::Range<u32>) {
         rows.for_each(|row| self.insert(row));
@@ -110,6 +123,26 @@ mod tests {
         );
         assert_eq!(RowSet::full(130).iter().count(), 130);
         assert_eq!(RowSet::full(128).iter().count(), 128);
+    }
+
+    #[test]
+    fn the_next_row_of_a_set_is_found_across_words() {
+        let rows = set(&[0, 63, 64, 129]);
+        let after = [0, 1, 63, 64, 128, 129, 500].map(|row| rows.next_after(row));
+        let expected = [
+            Some(63),
+            Some(63),
+            Some(64),
+            Some(129),
+            Some(129),
+            None,
+            None,
+        ];
+        assert_eq!(after, expected);
+        assert_eq!(
+            [63, 65, 500].map(|row| rows.contains(row)),
+            [true, false, false]
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use model::{Signal, UnixNanos};
@@ -11,10 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Shared;
 use crate::appender::AppenderCommand;
 use crate::catalog::{Catalog, PublishedSplit};
+use crate::compaction::error::MergeError;
+use crate::compaction::publish::{self, Replacement};
+use crate::compaction::worker::CompactorCommand;
 use crate::error::SealError;
 use crate::files;
 use crate::hot::HotBatch;
 use crate::retention;
+use crate::retry::Retry;
 use crate::split::metadata::Origin;
 use crate::split::reader::Split;
 use crate::split::writer::{self, WrittenSplit};
@@ -23,8 +27,6 @@ use crate::wal::replay;
 
 /// How often ages are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// A seal that keeps failing is tried again after this many ticks at most.
-const RETRY_TICKS_MAX: u32 = 64;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) enum SealerCommand {
     Check,
     /// Seal now, whatever there is.
     Seal(oneshot::Sender<Result<(), SealError>>),
+    /// Publish a merged split in the place of its inputs.
+    Replace(Box<Replacement>, oneshot::Sender<Result<(), MergeError>>),
     /// Delete what has expired.
     #[cfg(test)]
     Expire(oneshot::Sender<()>),
@@ -48,31 +52,7 @@ pub(crate) struct Sealer {
     /// Where the mark in the catalog is.
     pub(crate) low_water: u64,
     pub(crate) retry: Retry,
-}
-
-/// When a failed seal is tried again: after twice as many ticks each time.
-#[derive(Debug, Default)]
-pub(crate) struct Retry {
-    failures: u32,
-    ticks_left: u32,
-}
-
-impl Retry {
-    fn failed(&mut self) {
-        self.ticks_left = 1_u32
-            .checked_shl(self.failures)
-            .unwrap_or(u32::MAX)
-            .min(RETRY_TICKS_MAX);
-        self.failures = self.failures.saturating_add(1);
-    }
-
-    fn tick(&mut self) {
-        self.ticks_left = self.ticks_left.saturating_sub(1);
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.ticks_left > 0
-    }
+    pub(crate) compactor: SyncSender<CompactorCommand>,
 }
 
 impl Sealer {
@@ -84,6 +64,12 @@ impl Sealer {
                 Ok(SealerCommand::Seal(answer)) => {
                     if answer.send(self.seal()).is_err() {
                         tracing::debug!("a seal was done that nobody waits for");
+                    }
+                }
+                Ok(SealerCommand::Replace(replacement, answer)) => {
+                    let replaced = publish::replace(&self.shared, &mut self.catalog, *replacement);
+                    if answer.send(replaced).is_err() {
+                        tracing::debug!("a merged split was published that nobody waits for");
                     }
                 }
                 #[cfg(test)]
@@ -118,7 +104,7 @@ impl Sealer {
     pub(crate) fn seal(&mut self) -> Result<(), SealError> {
         let result = self.freeze().and_then(|frozen| self.seal_guarded(&frozen));
         match &result {
-            Ok(()) => self.retry = Retry::default(),
+            Ok(()) => self.retry.succeeded(),
             Err(_) => self.retry.failed(),
         }
         let failure = result
@@ -167,6 +153,9 @@ impl Sealer {
             .change(|counts| counts.sealed_split_count += splits.len() as u64);
         let budget_bytes = self.shared.view.install(frozen, splits);
         self.shared.budget.give_back(budget_bytes);
+        if self.compactor.try_send(CompactorCommand::Check).is_err() {
+            tracing::trace!("compaction has been told already");
+        }
         // The rows are safe and visible; files that stay for now are trimmed after the next seal.
         if let Err(error) = replay::trim(&self.shared.directories.wal, frozen.last_sequence) {
             tracing::warn!(%error, "failed to trim wal");
@@ -279,7 +268,7 @@ impl Sealer {
 }
 
 /// The error with its causes, for the status page.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -287,25 +276,4 @@ fn describe(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failing_seal_is_tried_again_after_twice_as_long_each_time() {
-        let mut retry = Retry::default();
-        let mut waits = Vec::new();
-        for _ in 0..9 {
-            retry.failed();
-            let mut ticks = 0;
-            while retry.is_waiting() {
-                retry.tick();
-                ticks += 1;
-            }
-            waits.push(ticks);
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
-    }
 }

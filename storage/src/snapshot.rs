@@ -146,6 +146,14 @@ impl Source {
         }
     }
 
+    /// Bytes in the WAL of rows that are in no split.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        match &self.kind {
+            Kind::Hot(batch) => batch.wal_bytes(),
+            Kind::Split(_) => 0,
+        }
+    }
+
     /// Names the source among the sources of its snapshot.
     pub fn id(&self) -> &str {
         match &self.kind {

@@ -1,9 +1,13 @@
 //! Counts for the status page and the metrics.
 
+use std::time::Duration;
+
 use model::{Signal, TimeRange, UnixNanos};
 use parking_lot::Mutex;
 
+use crate::compaction::policy::Merge;
 use crate::snapshot::Source;
+use crate::split::reader::Split;
 
 /// What the storage holds and how it fares, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +32,12 @@ pub struct StorageStatus {
     pub wal_bytes: u64,
     /// Damaged parts of the WAL that were copied to the set-aside directory at start.
     pub set_aside_count: u64,
+    /// What there is of traces on disk.
+    pub traces: SignalStatus,
+    /// What there is of logs on disk.
+    pub logs: SignalStatus,
+    /// What compaction has done.
+    pub compaction: CompactionStatus,
     /// The times of the spans that can be found.
     pub span_times: Option<TimeRange>,
     /// The times of the log records that can be found.
@@ -40,6 +50,44 @@ pub struct StorageStatus {
     pub last_seal_error: Option<(UnixNanos, String)>,
     /// Why the WAL takes nothing more, if so.
     pub wal_error: Option<String>,
+}
+
+/// What there is of one signal on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignalStatus {
+    /// Published splits that can be read.
+    pub split_count: u64,
+    /// Their rows.
+    pub split_row_count: u64,
+    /// Bytes of their values (Parquet).
+    pub data_bytes: u64,
+    /// Bytes of their indexes.
+    pub index_bytes: u64,
+    /// Bytes in the WAL of what is in no split yet.
+    pub wal_bytes: u64,
+    /// Splits that wait for a merge.
+    pub backlog_split_count: u64,
+    /// Their rows.
+    pub backlog_row_count: u64,
+}
+
+/// What compaction has done since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompactionStatus {
+    /// Merges that were published.
+    pub merge_count: u64,
+    /// Splits that went into them.
+    pub merged_split_count: u64,
+    /// Rows that were rewritten.
+    pub row_count: u64,
+    /// Bytes of the splits that went in.
+    pub input_bytes: u64,
+    /// Bytes of the splits that came out.
+    pub output_bytes: u64,
+    /// Processor time spent, merges that failed included.
+    pub cpu_time: Duration,
+    /// When a merge last failed, and why; none when a later one succeeded.
+    pub last_error: Option<(UnixNanos, String)>,
 }
 
 /// What the threads count.
@@ -56,6 +104,7 @@ pub(crate) struct Counts {
     pub(crate) expired_split_count: u64,
     pub(crate) last_seal_error: Option<(UnixNanos, String)>,
     pub(crate) wal_error: Option<String>,
+    pub(crate) compaction: CompactionStatus,
 }
 
 impl Counters {
@@ -68,7 +117,28 @@ impl Counters {
     }
 }
 
+impl SignalStatus {
+    fn add_split(&mut self, split: &Split) {
+        self.split_count += 1;
+        self.split_row_count += u64::from(split.row_count());
+        self.index_bytes += split.index_bytes();
+        self.data_bytes += split.size_bytes().saturating_sub(split.index_bytes());
+    }
+}
+
 impl StorageStatus {
+    /// Counts what waits for a merge.
+    pub(crate) fn add_backlog(&mut self, merges: &[Merge]) {
+        for merge in merges {
+            let on_disk = match merge.signal {
+                Signal::Traces => &mut self.traces,
+                Signal::Logs => &mut self.logs,
+            };
+            on_disk.backlog_split_count += merge.inputs.len() as u64;
+            on_disk.backlog_row_count += merge.row_count;
+        }
+    }
+
     /// Counts the rows of a source.
     pub(crate) fn add_source(&mut self, source: &Source) {
         let rows = u64::from(source.row_count());
@@ -77,6 +147,14 @@ impl StorageStatus {
             Signal::Logs => (&mut self.log_record_count, &mut self.log_record_times),
         };
         *count += rows;
+        let on_disk = match source.signal() {
+            Signal::Traces => &mut self.traces,
+            Signal::Logs => &mut self.logs,
+        };
+        match source.as_split() {
+            Some(split) if !split.is_unreadable() => on_disk.add_split(split),
+            _ => on_disk.wal_bytes += source.wal_bytes(),
+        }
         let range = source.time_range();
         *times = Some(times.map_or(range, |known| TimeRange {
             start: known.start.min(range.start),

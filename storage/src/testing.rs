@@ -11,6 +11,9 @@ use model::otlp::{self, Encoding};
 use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
 use serde_json::{Value, json};
 
+use crate::compaction::error::MergeError;
+use crate::compaction::merge::{Places, merge};
+use crate::compaction::publish::Replacement;
 use crate::filter::Filter;
 use crate::snapshot::{Columns, Snapshot};
 use crate::{Append, Storage, StorageConfig};
@@ -147,4 +150,36 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
             fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
+}
+
+/// A merge of all splits of the signal that was written and read back, and that nobody was told of.
+pub(crate) fn merge_unpublished(
+    storage: &Storage,
+    signal: Signal,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Replacement, MergeError> {
+    let shared = &storage.inner.shared;
+    let mut splits = shared.view.splits();
+    splits.retain(|(published, _)| published.signal == signal);
+    splits.sort_by_key(|(published, _)| (published.sealed, published.id.clone()));
+    let places = Places {
+        unfinished: &shared.directories.compaction,
+        splits: &shared.directories.splits,
+    };
+    let (published, splits): (Vec<_>, Vec<_>) = splits.into_iter().unzip();
+    let merged = merge(signal, splits, places, is_stopped)?;
+    Ok(Replacement {
+        removed: published.into_iter().map(|split| split.id).collect(),
+        merged,
+    })
+}
+
+/// The names of what is in a directory, sorted.
+pub(crate) fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let name =
+        |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<String> = entries.map(name).collect();
+    names.sort();
+    names
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::catalog::PublishedSplit;
 use crate::error::ReadError;
-use crate::hot::{HotBatch, HotBuffer};
+use crate::hot::{BatchSize, HotBatch, HotBuffer};
 use crate::snapshot::{Snapshot, Source, UnreadableSplit};
 use crate::split::id::SplitId;
 use crate::split::reader::Split;
@@ -39,7 +39,7 @@ struct State {
 pub(crate) struct Acknowledged {
     pub(crate) signal: Signal,
     pub(crate) batch: RecordBatch,
-    pub(crate) budget_bytes: u64,
+    pub(crate) size: BatchSize,
 }
 
 /// Rows that leave the hot buffer together.
@@ -86,7 +86,7 @@ impl View {
         };
         let wrap = |(batch, id): (Acknowledged, u64)| {
             let id = format!("hot-{id}");
-            HotBatch::new(id, batch.signal, batch.batch, batch.budget_bytes, now).map(Arc::new)
+            HotBatch::new(id, batch.signal, batch.batch, batch.size, now).map(Arc::new)
         };
         let batches = batches
             .into_iter()
@@ -200,6 +200,52 @@ impl View {
             .chain(state.unreadable.iter().map(|(published, _)| published))
             .cloned()
             .collect()
+    }
+
+    /// What is known of the published splits that can be read. Nobody holds a split by this.
+    pub(crate) fn readable(&self) -> Vec<PublishedSplit> {
+        let state = self.state.lock();
+        let readable = state
+            .splits
+            .iter()
+            .filter(|(_, split)| !split.is_unreadable());
+        readable.map(|(published, _)| published.clone()).collect()
+    }
+
+    /// The published splits that could be opened at start, or were sealed since.
+    pub(crate) fn splits(&self) -> Vec<(PublishedSplit, Arc<Split>)> {
+        self.state.lock().splits.clone()
+    }
+
+    /// Puts one split in the place of others that hold the same rows, at one moment for all readers;
+    /// returns the others. Does nothing and returns `None` when one of them is no longer there.
+    pub(crate) fn replace(
+        &self,
+        removed: &[SplitId],
+        added: PublishedSplit,
+        split: Arc<Split>,
+    ) -> Option<Vec<Arc<Split>>> {
+        let mut state = self.state.lock();
+        let is_removed = |it: &&(PublishedSplit, Arc<Split>)| removed.contains(&it.0.id);
+        let found: Vec<Arc<Split>> = state
+            .splits
+            .iter()
+            .filter(is_removed)
+            .map(|(_, split)| Arc::clone(split))
+            .collect();
+        if found.len() != removed.len() {
+            return None;
+        }
+        let rows: u64 = found.iter().map(|it| u64::from(it.row_count())).sum();
+        assert_eq!(
+            rows,
+            u64::from(split.row_count()),
+            "a split holds the rows of those it replaces"
+        );
+        state.splits.retain(|it| !removed.contains(&it.0.id));
+        state.splits.push((added, split));
+        state.snapshot = None;
+        Some(found)
     }
 
     /// Takes splits out; returns the readable ones, and the names of the others.

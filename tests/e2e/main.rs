@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "stories panic with the full picture")]
 #![expect(clippy::panic, reason = "stories panic with the full picture")]
 
+mod compaction;
 mod compose;
 mod demo;
 mod ingest_logs;

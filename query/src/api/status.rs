@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use model::{Signal, TimeRange};
 use serde::Serialize;
-use storage::Snapshot;
+use storage::{CompactionStatus, SignalStatus, Snapshot};
 
 use super::Api;
 use super::json::response;
@@ -17,6 +17,8 @@ struct StatusBody {
     version: &'static str,
     endpoints: Endpoints,
     stored: Stored,
+    on_disk: OnDisk,
+    compaction: Compaction,
     newest_span_unix_nano: Option<String>,
     newest_log_unix_nano: Option<String>,
     data_dir: String,
@@ -40,6 +42,34 @@ struct Stored {
     wal_bytes: u64,
     hot_spans: u64,
     hot_log_records: u64,
+}
+
+#[derive(Serialize)]
+struct OnDisk {
+    traces: SignalOnDisk,
+    logs: SignalOnDisk,
+}
+
+#[derive(Serialize)]
+struct SignalOnDisk {
+    splits: u64,
+    rows: u64,
+    data_bytes: u64,
+    index_bytes: u64,
+    wal_bytes: u64,
+    backlog_splits: u64,
+    backlog_rows: u64,
+}
+
+#[derive(Serialize)]
+struct Compaction {
+    merges: u64,
+    merged_splits: u64,
+    rows: u64,
+    input_bytes: u64,
+    output_bytes: u64,
+    cpu_seconds: f64,
+    last_error: Option<String>,
 }
 
 /// `GET /api/v1/status`
@@ -69,6 +99,11 @@ pub(super) async fn status(
             hot_spans: hot_rows(&snapshot, Signal::Traces),
             hot_log_records: hot_rows(&snapshot, Signal::Logs),
         },
+        on_disk: OnDisk {
+            traces: signal_on_disk(&status.traces),
+            logs: signal_on_disk(&status.logs),
+        },
+        compaction: compaction(status.compaction),
         newest_span_unix_nano: status.span_times.map(newest),
         newest_log_unix_nano: status.log_record_times.map(newest),
         data_dir: info.data_dir.display().to_string(),
@@ -76,6 +111,30 @@ pub(super) async fn status(
         uptime_secs: uptime_nanos / 1_000_000_000,
     };
     Ok(response(StatusCode::OK, serde_json::to_vec(&body)?))
+}
+
+fn signal_on_disk(status: &SignalStatus) -> SignalOnDisk {
+    SignalOnDisk {
+        splits: status.split_count,
+        rows: status.split_row_count,
+        data_bytes: status.data_bytes,
+        index_bytes: status.index_bytes,
+        wal_bytes: status.wal_bytes,
+        backlog_splits: status.backlog_split_count,
+        backlog_rows: status.backlog_row_count,
+    }
+}
+
+fn compaction(status: CompactionStatus) -> Compaction {
+    Compaction {
+        merges: status.merge_count,
+        merged_splits: status.merged_split_count,
+        rows: status.row_count,
+        input_bytes: status.input_bytes,
+        output_bytes: status.output_bytes,
+        cpu_seconds: status.cpu_time.as_secs_f64(),
+        last_error: status.last_error.map(|(_, reason)| reason),
+    }
 }
 
 fn hot_rows(snapshot: &Snapshot, signal: Signal) -> u64 {

@@ -98,9 +98,8 @@ impl SplitMetadata {
                 self.add_dir(&path, &format!("{name}/"))?;
                 continue;
             }
-            let bytes = files::read(&path)?;
+            let (size_bytes, crc32) = files::checksum(&path)?;
             files::sync_file(&path)?;
-            let (size_bytes, crc32) = (bytes.len() as u64, crc32fast::hash(&bytes));
             self.files.push(FileMetadata {
                 name,
                 size_bytes,
@@ -148,8 +147,8 @@ impl SplitMetadata {
     /// Reads every other file of the split and compares it with its checksum.
     pub(crate) fn verify(&self, dir: &Path, id: &SplitId) -> Result<(), ReadError> {
         for file in &self.files {
-            let bytes = files::read(&dir.join(&file.name))?;
-            if crc32fast::hash(&bytes) != file.crc32 {
+            let (_, crc32) = files::checksum(&dir.join(&file.name))?;
+            if crc32 != file.crc32 {
                 return Err(file.damaged(id));
             }
         }
@@ -173,6 +172,23 @@ impl SplitMetadata {
             start: UnixNanos(self.start_unix_nano),
             end: UnixNanos(self.end_unix_nano),
         }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            wal_sequence: self.wal_sequence,
+            sealed: UnixNanos(self.sealed_unix_nano),
+        }
+    }
+
+    /// Bytes of the files of the index.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let is_index = |file: &&FileMetadata| Path::new(&file.name).starts_with(super::INDEX_DIR);
+        self.files
+            .iter()
+            .filter(is_index)
+            .map(|file| file.size_bytes)
+            .sum()
     }
 
     /// Bytes of every other file of the split.

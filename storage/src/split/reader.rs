@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use tantivy::TantivyError;
 
 use super::id::SplitId;
-use super::metadata::SplitMetadata;
+use super::metadata::{Origin, SplitMetadata};
 use super::parquet_file::ParquetFile;
 use super::{INDEX_DIR, ROWS_FILE, logical};
 use crate::catalog::PublishedSplit;
@@ -90,6 +90,16 @@ impl Split {
 
     pub(crate) fn size_bytes(&self) -> u64 {
         self.metadata.size_bytes()
+    }
+
+    /// Bytes of its index; the others are values.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        self.metadata.index_bytes()
+    }
+
+    /// Where it comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.metadata.origin()
     }
 
     /// Whether its files could not be opened when they were last needed.

@@ -152,6 +152,11 @@ function status(w, empty) {
     version: '0.0.0',
     endpoints: { otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318', http: '127.0.0.1:4319' },
     stored: { spans: empty ? 0 : w.traces.reduce((n, t) => n + t.trace.spans.length, 0), log_records: empty ? 0 : w.logs.length, splits: 2, bytes: 12_400_000, wal_bytes: 180_000, hot_spans: 12, hot_log_records: 4 },
+    on_disk: {
+      traces: { splits: 1, rows: 40_000, data_bytes: 6_100_000, index_bytes: 2_300_000, wal_bytes: 90_000, backlog_splits: 0, backlog_rows: 0 },
+      logs: { splits: 1, rows: 30_000, data_bytes: 3_000_000, index_bytes: 1_000_000, wal_bytes: 40_000, backlog_splits: 0, backlog_rows: 0 },
+    },
+    compaction: { merges: 3, merged_splits: 48, rows: 70_000, input_bytes: 14_100_000, output_bytes: 12_400_000, cpu_seconds: 0.4, last_error: null },
     newest_span_unix_nano: empty ? null : String(w.traces[0].start),
     newest_log_unix_nano: empty ? null : w.logs[0].time_unix_nano,
     data_dir: './spandrel-data',

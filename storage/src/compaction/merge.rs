@@ -1,0 +1,179 @@
+//! Merges splits into one: finds the order, copies the rows block by block, reads the result back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use model::Signal;
+
+use super::error::MergeError;
+use super::inputs::Inputs;
+use super::order::Order;
+use super::proof::Proof;
+use super::system;
+use crate::catalog::PublishedSplit;
+use crate::error::SealError;
+use crate::files;
+use crate::row_set::RowSet;
+use crate::snapshot::Columns;
+use crate::split::metadata::Origin;
+use crate::split::reader::Split;
+use crate::split::writer::{SplitWriter, WrittenSplit};
+
+/// Memory that the rows of a block are meant to take.
+const BLOCK_BYTES: usize = 32 << 20;
+/// Rows of the first block, before it is known how large they are.
+const FIRST_BLOCK_ROWS: usize = 2 * 1024;
+/// Rows of a block at most.
+const BLOCK_ROWS_MAX: usize = 64 * 1024;
+/// A block may have this many times the rows of the one before, since rows may be larger there.
+const BLOCK_GROWTH: usize = 4;
+/// Rows that are put in order and written together.
+const CHUNK_ROWS: usize = 8 * 1024;
+/// Free disk that a merge leaves to what is more important, beside room for its result.
+const RESERVED_BYTES: u64 = 256 << 20;
+
+/// Where the result is written, and where it is moved when it is complete.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Holds results that are not complete. What a failure leaves there is for the caller to remove.
+    pub(crate) unfinished: &'a Path,
+    /// Holds splits.
+    pub(crate) splits: &'a Path,
+}
+
+/// A merged split that was read back and that nobody knows yet.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    pub(crate) published: PublishedSplit,
+    pub(crate) split: Arc<Split>,
+}
+
+/// Merges splits of one signal, given in the order in which they were sealed.
+pub(crate) fn merge(
+    signal: Signal,
+    splits: Vec<Arc<Split>>,
+    places: Places<'_>,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Merged, MergeError> {
+    check_room(&splits, places.splits)?;
+    let inputs = Inputs::new(splits)?;
+    let (mut written, proof) = write(signal, &inputs, places.unfinished, is_stopped)?;
+    let merged = written
+        .rename(places.splits)
+        .map_err(MergeError::from)
+        .and_then(|()| read_back(&written, places.splits, &proof, is_stopped));
+    if merged.is_err()
+        && let Err(error) = files::remove_dir(&written.dir)
+    {
+        // The next start removes it.
+        tracing::warn!(%error, split_id = %written.id, "failed to remove merged split");
+    }
+    merged
+}
+
+/// A merge that fills the disk would stop what is acknowledged.
+fn check_room(splits: &[Arc<Split>], dir: &Path) -> Result<(), MergeError> {
+    let input_bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();
+    let needed_bytes = input_bytes.saturating_add(RESERVED_BYTES);
+    match system::free_bytes(dir)? {
+        Some(free_bytes) if free_bytes < needed_bytes => Err(MergeError::DiskFull {
+            needed_bytes,
+            free_bytes,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes all rows of the inputs; returns what to compare the result with.
+fn write(
+    signal: Signal,
+    inputs: &Inputs,
+    dir: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<(WrittenSplit, Proof), MergeError> {
+    let origins = || inputs.splits().iter().map(|split| split.origin());
+    let origin = Origin {
+        wal_sequence: origins()
+            .map(|origin| origin.wal_sequence)
+            .max()
+            .unwrap_or(0),
+        sealed: origins()
+            .map(|origin| origin.sealed)
+            .max()
+            .unwrap_or_default(),
+    };
+    let order = Order::new(signal, inputs, is_stopped)?;
+    let mut writer = SplitWriter::create(dir, signal, origin)?;
+    let mut proof = Proof::new(signal);
+    copy(inputs, order, &mut writer, &mut proof, is_stopped)?;
+    Ok((writer.finish()?, proof))
+}
+
+/// Copies every row of the inputs once.
+fn copy(
+    inputs: &Inputs,
+    mut order: Order,
+    writer: &mut SplitWriter,
+    proof: &mut Proof,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<(), MergeError> {
+    let mut copied = RowSet::empty(inputs.row_count());
+    let mut block_rows = FIRST_BLOCK_ROWS;
+    loop {
+        let rows = order.next_rows(inputs, block_rows)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            assert!(!copied.contains(*row), "a merge copies a row once");
+            copied.insert(*row);
+        }
+        let block = inputs.read(&rows, Columns::All)?;
+        proof
+            .add_block(&block.batches)
+            .map_err(SealError::Unreadable)?;
+        let batches: Vec<_> = block.batches.iter().collect();
+        for positions in block.positions.chunks(CHUNK_ROWS) {
+            if is_stopped() {
+                return Err(MergeError::Stopped);
+            }
+            writer.write(&batches, positions)?;
+        }
+        let bytes = batches.iter().map(|batch| batch.get_array_memory_size());
+        block_rows = next_block_rows(rows.len(), bytes.sum());
+    }
+    assert_eq!(
+        copied,
+        RowSet::full(inputs.row_count()),
+        "a merge copies every row"
+    );
+    Ok(())
+}
+
+/// How many rows like those of the last block take about [`BLOCK_BYTES`].
+fn next_block_rows(rows: usize, bytes: usize) -> usize {
+    let row_bytes = (bytes / rows.max(1)).max(1);
+    (BLOCK_BYTES / row_bytes)
+        .min(rows.saturating_mul(BLOCK_GROWTH))
+        .clamp(1, BLOCK_ROWS_MAX)
+}
+
+/// Opens the result, which compares the checksums of its files, and compares its rows.
+fn read_back(
+    written: &WrittenSplit,
+    splits_dir: &Path,
+    proof: &Proof,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Merged, MergeError> {
+    let published = written.to_published();
+    let unreadable = |source| MergeError::Output(SealError::Unreadable(source));
+    let split = Split::open(splits_dir, &published).map_err(unreadable)?;
+    split.files().map_err(unreadable)?;
+    if proof.holds_for(&split, is_stopped)? {
+        let split = Arc::new(split);
+        Ok(Merged { published, split })
+    } else {
+        let split_id = written.id.clone();
+        Err(MergeError::Mismatch { split_id })
+    }
+}

@@ -1,0 +1,61 @@
+//! What compaction asks of the operating system: a low priority, its CPU time, the room on the disk.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::files::FileError;
+
+/// The lowest priority there is: seals, acknowledgements and queries go first.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
+
+/// Lets every other thread go first. Elsewhere than on Linux a priority is that of the process.
+#[cfg(target_os = "linux")]
+pub(crate) fn lower_priority_of_thread() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "compaction runs with the priority of everything else");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn lower_priority_of_thread() {}
+
+/// CPU time that this thread has used.
+#[cfg(unix)]
+pub(crate) fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn thread_cpu_time() -> Duration {
+    Duration::ZERO
+}
+
+/// Bytes that may still be written to the disk that holds `path`; `None` where that is not known.
+#[cfg(unix)]
+pub(crate) fn free_bytes(path: &Path) -> Result<Option<u64>, FileError> {
+    let disk = rustix::fs::statvfs(path)
+        .map_err(|error| FileError::at("measure disk of", path)(error.into()))?;
+    Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_path: &Path) -> Result<Option<u64>, FileError> {
+    Ok(None)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_grows_with_work_and_a_missing_directory_has_no_disk() {
+        let before = thread_cpu_time();
+        while thread_cpu_time() == before {}
+        assert!(free_bytes(Path::new("/")).unwrap().is_some());
+        let missing = free_bytes(Path::new("/does/not/exist")).unwrap_err();
+        assert_eq!(missing.operation, "measure disk of");
+    }
+}

@@ -1,7 +1,7 @@
 //! The walk gives what the way by owned objects gives, or leaves the request to it.
 
 use bytes::Bytes;
-use proptest::prelude::{Strategy, any, prop_assert, prop_assume, proptest};
+use proptest::prelude::{Strategy, any, prop_assert, proptest};
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -67,7 +67,9 @@ proptest! {
         flips in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4),
     ) {
         for (signal, mut payload) in [(Signal::Traces, traces), (Signal::Logs, logs)] {
-            prop_assume!(!payload.is_empty());
+            if payload.is_empty() {
+                continue;
+            }
             for (at, bits) in &flips {
                 let at = at.index(payload.len());
                 payload[at] ^= bits;

@@ -1,0 +1,116 @@
+//! The side-by-side benchmark: makes a workload once, sends it to Spandrel and to its peers in turn, asks
+//! each the same questions, and prints one table. See the README for where to find what.
+#![expect(clippy::print_stdout, reason = "a benchmark talks to the terminal")]
+
+mod args;
+mod campaign;
+mod clock;
+mod connection;
+mod dialects;
+mod figures;
+mod host;
+mod peers;
+mod probe_request;
+mod process;
+mod progress;
+mod queries;
+mod replay;
+mod report;
+mod stats;
+mod systems;
+mod workload;
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser as _;
+
+use crate::{
+    args::Args, campaign::Campaign, figures::calibration::append_and_sync_millis, host::Host,
+    progress::Progress, report::Report, systems::System,
+};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse().resolved();
+    let progress = Progress::new();
+    fs::create_dir_all(&args.work_dir)?;
+    let spandrel = spandrel(&args)?;
+    let Lineup { systems, skipped } = lineup(&args, &spandrel, progress)?;
+    let host = Host::read();
+    let date = humantime::format_rfc3339_seconds(clock::now()).to_string();
+    let before = append_and_sync_millis(&args.work_dir)?;
+    let campaign = Campaign {
+        args: &args,
+        spandrel: &spandrel,
+        systems: &systems,
+    };
+    let runs = campaign.run(progress).await?;
+    let report = Report {
+        args: &args,
+        host: &host,
+        date,
+        calibration: [before, append_and_sync_millis(&args.work_dir)?],
+        systems: &systems,
+        versions: systems.iter().map(|system| system.version()).collect(),
+        skipped: &skipped,
+        runs: &runs,
+    }
+    .render();
+    println!("\n{report}");
+    if let Some(path) = &args.out {
+        fs::write(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    progress.say("done");
+    Ok(())
+}
+
+/// The program of Spandrel, which also makes the workload.
+fn spandrel(args: &Args) -> Result<PathBuf> {
+    let path = match &args.spandrel {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("spandrel"),
+    };
+    path.canonicalize()
+        .with_context(|| format!("there is no program {}", path.display()))
+}
+
+/// The systems that were asked for and can be had, and why the others cannot.
+struct Lineup {
+    systems: Vec<Arc<dyn System>>,
+    skipped: Vec<String>,
+}
+
+fn lineup(args: &Args, spandrel: &std::path::Path, progress: Progress) -> Result<Lineup> {
+    let mut names = args.peers.clone();
+    for (name, _) in &args.peer_programs {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let (mut systems, mut skipped) = (Vec::new(), Vec::new());
+    for name in names {
+        let given = args.peer_programs.iter().find(|(given, _)| *given == name);
+        let program = match given {
+            Some((_, path)) => path
+                .canonicalize()
+                .with_context(|| format!("there is no program {}", path.display())),
+            None if name == "spandrel" => Ok(spandrel.to_owned()),
+            None => peers::program(&name, &args.peers_dir, progress),
+        };
+        match program {
+            Ok(program) => {
+                let system = systems::named(&name, &program, &args.spandrel_arguments)?;
+                systems.push(Arc::from(system));
+            }
+            Err(error) => {
+                progress.say(format!("skipped: {name}: {error:#}"));
+                skipped.push(format!("{name}: {error:#}"));
+            }
+        }
+    }
+    if systems.is_empty() {
+        bail!("there is no system to measure");
+    }
+    Ok(Lineup { systems, skipped })
+}

@@ -20,7 +20,11 @@ mod stats;
 mod systems;
 mod workload;
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
@@ -36,7 +40,11 @@ async fn main() -> Result<()> {
     let progress = Progress::new();
     fs::create_dir_all(&args.work_dir)?;
     let spandrel = spandrel(&args)?;
-    let Lineup { systems, skipped } = lineup(&args, &spandrel, progress)?;
+    let Lineup {
+        systems,
+        versions,
+        skipped,
+    } = lineup(&args, &spandrel, progress)?;
     let host = Host::read();
     let date = humantime::format_rfc3339_seconds(clock::now()).to_string();
     let before = append_and_sync_millis(&args.work_dir)?;
@@ -52,7 +60,7 @@ async fn main() -> Result<()> {
         date,
         calibration: [before, append_and_sync_millis(&args.work_dir)?],
         systems: &systems,
-        versions: systems.iter().map(|system| system.version()).collect(),
+        versions: &versions,
         skipped: &skipped,
         runs: &runs,
     }
@@ -76,19 +84,22 @@ fn spandrel(args: &Args) -> Result<PathBuf> {
 }
 
 /// The systems that were asked for and can be had, and why the others cannot.
+#[derive(Default)]
 struct Lineup {
     systems: Vec<Arc<dyn System>>,
+    /// Of each system.
+    versions: Vec<String>,
     skipped: Vec<String>,
 }
 
-fn lineup(args: &Args, spandrel: &std::path::Path, progress: Progress) -> Result<Lineup> {
+fn lineup(args: &Args, spandrel: &Path, progress: Progress) -> Result<Lineup> {
     let mut names = args.peers.clone();
     for (name, _) in &args.peer_programs {
         if !names.contains(name) {
             names.push(name.clone());
         }
     }
-    let (mut systems, mut skipped) = (Vec::new(), Vec::new());
+    let mut lineup = Lineup::default();
     for name in names {
         let given = args.peer_programs.iter().find(|(given, _)| *given == name);
         let program = match given {
@@ -100,17 +111,32 @@ fn lineup(args: &Args, spandrel: &std::path::Path, progress: Progress) -> Result
         };
         match program {
             Ok(program) => {
+                lineup
+                    .versions
+                    .push(version(&name, &program, given.is_some()));
                 let system = systems::named(&name, &program, &args.spandrel_arguments)?;
-                systems.push(Arc::from(system));
+                lineup.systems.push(system);
             }
             Err(error) => {
                 progress.say(format!("skipped: {name}: {error:#}"));
-                skipped.push(format!("{name}: {error:#}"));
+                lineup.skipped.push(format!("{name}: {error:#}"));
             }
         }
     }
-    if systems.is_empty() {
+    if lineup.systems.is_empty() {
         bail!("there is no system to measure");
     }
-    Ok(Lineup { systems, skipped })
+    Ok(lineup)
+}
+
+/// The version of a program. What is built from a module without its release tooling knows none itself.
+fn version(name: &str, program: &Path, is_given: bool) -> String {
+    let built = peers::version(name).filter(|_| !is_given);
+    let told = ["--version", "-version"]
+        .into_iter()
+        .find_map(|argument| host::version_of(program, argument));
+    built
+        .map(str::to_owned)
+        .or(told)
+        .unwrap_or_else(|| "of an unknown version".to_owned())
 }

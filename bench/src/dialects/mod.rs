@@ -1,7 +1,9 @@
 //! How systems are asked over HTTP and how their answers read. Several systems share a dialect.
 
 pub(crate) mod jaeger_v1;
+pub(crate) mod logsql;
 pub(crate) mod native;
+pub(crate) mod tempo;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;

@@ -46,7 +46,7 @@ pub(crate) fn program(name: &str, directory: &Path, progress: Progress) -> Resul
     Ok(program.canonicalize()?)
 }
 
-/// The version that is built here.
+/// The version that is built here, if any is.
 pub(crate) fn version(name: &str) -> Option<&'static str> {
     let module = MODULES.iter().find(|module| module.name == name)?;
     Some(module.version)

@@ -18,7 +18,7 @@ pub(crate) struct Report<'a> {
     /// Milliseconds of appending 64 KiB and `fdatasync`, before and after.
     pub(crate) calibration: [Quantiles; 2],
     pub(crate) systems: &'a [Arc<dyn System>],
-    pub(crate) versions: Vec<String>,
+    pub(crate) versions: &'a [String],
     /// Peers that could not be had, and why.
     pub(crate) skipped: &'a [String],
     pub(crate) runs: &'a [Run],
@@ -92,7 +92,7 @@ impl Report<'_> {
             after.p50,
             after.p99,
         )];
-        for (system, version) in self.systems.iter().zip(&self.versions) {
+        for (system, version) in self.systems.iter().zip(self.versions) {
             let settings = system.settings();
             let name = system.name();
             parts.push(format!("- {name}: {version}; {settings}\n"));

@@ -1,11 +1,15 @@
 //! The systems under test. Each says how it is started, where it takes requests and how it is asked;
 //! what they have in common is in `server`.
 
+mod jaeger;
 pub(crate) mod ports;
 pub(crate) mod server;
 mod spandrel;
+mod tempo;
+mod victoria_logs;
+mod victoria_traces;
 
-use std::{net::SocketAddr, path::Path, path::PathBuf};
+use std::{net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, bail};
 use tokio::process::Command;
@@ -62,17 +66,18 @@ pub(crate) trait System: Send + Sync {
     /// Reads what it answered with this status and body.
     fn answer(&self, ask: &Ask, status: u16, body: &[u8]) -> Result<Answer>;
 
-    /// What its program says it is.
-    fn version(&self) -> String;
-
     /// The settings that are worth knowing, for the report.
     fn settings(&self) -> String;
 }
 
 /// The system of this name whose program is at this path.
-pub(crate) fn named(name: &str, program: &Path, arguments: &[String]) -> Result<Box<dyn System>> {
+pub(crate) fn named(name: &str, program: &Path, arguments: &[String]) -> Result<Arc<dyn System>> {
     Ok(match name {
-        "spandrel" => Box::new(spandrel::Spandrel::new(program, arguments)),
+        "spandrel" => Arc::new(spandrel::Spandrel::new(program, arguments)),
+        "jaeger" => Arc::new(jaeger::Jaeger::new(program)),
+        "victoria-logs" => Arc::new(victoria_logs::VictoriaLogs::new(program)),
+        "victoria-traces" => Arc::new(victoria_traces::VictoriaTraces::new(program)),
+        "tempo" => Arc::new(tempo::Tempo::new(program)),
         other => bail!("there is no system called {other}"),
     })
 }

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     dialects::{jaeger_v1, native},
-    host,
     queries::{Answer, Ask},
     replay::Target,
     workload::Signal,
@@ -102,10 +101,6 @@ impl System for Spandrel {
             Ask::WholeTraces(_) => jaeger_v1::answer(ask, status, body),
             _ => native::answer(ask, status, body),
         }
-    }
-
-    fn version(&self) -> String {
-        host::version_of(&self.program, "--version").unwrap_or_default()
     }
 
     fn settings(&self) -> String {

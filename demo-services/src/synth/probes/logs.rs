@@ -101,7 +101,7 @@ impl LogProbes {
                 drawn.words(word, number, is_first_time, &mut dice);
             }
             if let Some((phrase, holders)) = phrases.get(number % phrases.len().max(1)) {
-                let hour = drawn.windows.hour(&mut dice);
+                let hour = drawn.windows.hour(number, samples * SPARE, &mut dice);
                 let place = drawn.add("phrase", phrase, None, hour);
                 for &template in holders {
                     drawn.by_template[template].push(place);
@@ -113,15 +113,20 @@ impl LogProbes {
 
     fn words(&mut self, word: &str, number: usize, is_first_time: bool, dice: &mut Dice) {
         let hashed = hash(word.to_ascii_lowercase().as_bytes());
+        let count = self.samples * SPARE;
         let counted = if is_first_time {
             self.windows.all.clone()
         } else {
-            self.windows.up_to(dice)
+            self.windows.up_to(number, count, dice)
         };
         let service = number % SERVICES.len();
         for (class, service, range) in [
-            ("word", None, self.windows.hour(dice)),
-            ("word_and_service", Some(service), self.windows.hour(dice)),
+            ("word", None, self.windows.hour(number, count, dice)),
+            (
+                "word_and_service",
+                Some(service),
+                self.windows.hour(number, count, dice),
+            ),
             ("word_count", None, counted),
         ] {
             let place = self.add(class, word, service, range);

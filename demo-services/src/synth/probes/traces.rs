@@ -148,7 +148,7 @@ impl TraceProbes {
             ("attribute_medium", route),
             ("attributes_two", route_and_status),
         ] {
-            let hour = self.windows.hour(dice);
+            let hour = self.windows.hour(number, self.samples, dice);
             self.add(class, terms, hour);
         }
     }

@@ -136,9 +136,12 @@ impl Campaign<'_> {
             let stretch = self.stretch(0, workload.count);
             figures.extend(ingest::measure(&server, workload, stretch).await?);
             if self.args.wants(Part::Queries) {
-                let classes = classes::all(workload, self.args.asks.get());
-                figures.extend(queries::measure(&server, &classes, "").await?);
+                let mut classes = classes::all(workload, self.args.asks.get());
+                figures.extend(queries::measure(&server, &classes).await?);
                 if let Some(noise) = &workloads.noise {
+                    if !workload.truth.has_all_names_of(&noise.truth) {
+                        classes.retain(|class| class.label != classes::LISTS);
+                    }
                     figures.extend(self.busy_queries(&server, &classes, noise).await?);
                 }
             }
@@ -180,7 +183,7 @@ impl Campaign<'_> {
         let target = server.target(noise.signal);
         let when = format!(", at {rate}/s");
         tokio::select! {
-            measured = queries::measure(server, classes, &when) => measured,
+            measured = queries::measure_busy(server, classes, &when) => measured,
             ended = replay.run(&target) => {
                 ended?;
                 let mut figures = Figures::default();

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -91,10 +91,14 @@ impl Connection {
         sender.ready().await?;
         let answer = sender.send_request(request).await?;
         let (head, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        if head.headers.get(header::CONNECTION).is_some_and(is_close) {
+            self.sender = None;
+        }
         Ok(Response {
             status: head.status,
             headers: head.headers,
-            body: body.collect().await?.to_bytes(),
+            body,
         })
     }
 
@@ -112,4 +116,9 @@ impl Connection {
         self.sender = Some(sender);
         Ok(())
     }
+}
+
+/// The server closes the connection after this answer: the next request must not race with that.
+fn is_close(value: &HeaderValue) -> bool {
+    value.as_bytes().eq_ignore_ascii_case(b"close")
 }

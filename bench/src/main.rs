@@ -28,6 +28,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 
 use crate::{
     args::Args, campaign::Campaign, figures::calibration::append_and_sync_millis, host::Host,
@@ -53,7 +57,14 @@ async fn main() -> Result<()> {
         spandrel: &spandrel,
         systems: &systems,
     };
-    let runs = campaign.run(progress).await?;
+    let runs = tokio::select! {
+        runs = campaign.run(progress) => runs?,
+        stopped = stop_signal() => {
+            // What was started ends with the campaign.
+            stopped?;
+            bail!("stopped before the end");
+        }
+    };
     let report = Report {
         args: &args,
         host: &host,
@@ -70,6 +81,16 @@ async fn main() -> Result<()> {
         fs::write(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
     }
     progress.say("done");
+    Ok(())
+}
+
+/// Waits for Ctrl-C or a request to end.
+async fn stop_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }
 

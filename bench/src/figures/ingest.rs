@@ -37,6 +37,8 @@ pub(crate) struct Cost {
     resident: Vec<f64>,
     settled_after: f64,
     foreign_cpu_share: f64,
+    /// CPU seconds of this process.
+    own_cpu_seconds: f64,
 }
 
 impl Cost {
@@ -63,7 +65,8 @@ pub(crate) async fn send(server: &Server, workload: &Workload, stretch: Stretch)
     let settled = server.settle(stretch.settle).await?;
     let (machine, own) = tree::machine_and_own_cpu_seconds()?;
     let used = tree::cpu_seconds(server.pid())? - before;
-    let foreign = (machine - machine_before) - (own - own_before) - used;
+    let own = own - own_before;
+    let foreign = (machine - machine_before) - own - used;
     let processors = std::thread::available_parallelism()?.get() as f64;
     Ok(Cost {
         cpu_seconds: settled.cpu_seconds - before,
@@ -71,6 +74,7 @@ pub(crate) async fn send(server: &Server, workload: &Workload, stretch: Stretch)
         resident,
         settled_after: settled.after.as_secs_f64(),
         foreign_cpu_share: foreign.max(0.0) / (began.elapsed().as_secs_f64() * processors),
+        own_cpu_seconds: own,
     })
 }
 
@@ -108,24 +112,27 @@ pub(crate) async fn measure(
     );
     let per_record = |bytes: u64| bytes as f64 / records;
     let on_disk = format!("on disk per {record}");
-    figures.add(on_disk.clone(), "B", per_record(disk.apparent_bytes));
-    figures.add(
-        format!("{on_disk}, allocated"),
-        "B",
-        per_record(disk.allocated_bytes),
-    );
+    figures.add(on_disk.clone(), "B", per_record(disk.allocated_bytes));
+    // Files that are made large beforehand are longer than what the disk holds of them.
+    let lengths = format!("{on_disk}, lengths of files");
+    figures.add(lengths, "B", per_record(disk.apparent_bytes));
     figures.add(
         "written to disk / bytes kept",
         "×",
-        usage.written_bytes as f64 / disk.apparent_bytes as f64,
+        usage.written_bytes as f64 / disk.allocated_bytes as f64,
     );
     let sent = cost.replayed.bytes as f64;
     figures.add(
         "sent bytes / bytes kept",
         "×",
-        sent / disk.apparent_bytes as f64,
+        sent / disk.allocated_bytes as f64,
     );
     ack::figures("at full speed", &cost.replayed, &mut figures);
+    figures.add(
+        "CPU of the benchmark itself per million",
+        "CPU-s",
+        cost.own_cpu_seconds * 1e6 / records,
+    );
     figures.add(
         "CPU of other processes meanwhile",
         "%",

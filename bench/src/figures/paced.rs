@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
 
-use super::{Figures, ack, crash, visible::Visible};
+use super::{Figures, ack, calibration::append_and_sync_millis, crash, visible::Visible};
 use crate::{
     replay::{Pace, Replay},
     systems::{System, server::Server},
@@ -29,6 +29,7 @@ pub(crate) async fn measure(
     workload: &Workload,
     load: Load,
 ) -> Result<Figures> {
+    let disk = append_and_sync_millis(directory)?;
     let server = Server::start(system, directory).await?;
     let replay = Replay {
         file: workload.file.clone(),
@@ -48,6 +49,8 @@ pub(crate) async fn measure(
     };
     server.kill().await?;
     let mut figures = Figures::default();
+    figures.add("64 KiB append + fdatasync before, p50", "ms", disk.p50);
+    figures.add("64 KiB append + fdatasync before, p99", "ms", disk.p99);
     let rate = format!("at {}/s", load.rate);
     ack::figures(&rate, &replayed, &mut figures);
     let behind = replayed.records_per_second() < 0.9 * load.rate as f64;

@@ -90,27 +90,45 @@ async fn ask_one(server: &Server, connection: &mut Connection, ask: &Ask, asked:
     asked.millis.push(millis);
 }
 
-/// Asks all classes. `when` is put behind their names.
-pub(crate) async fn measure(server: &Server, classes: &[Class], when: &str) -> Result<Figures> {
+/// Asks all classes of a server that has nothing else to do.
+pub(crate) async fn measure(server: &Server, classes: &[Class]) -> Result<Figures> {
     let mut figures = Figures::default();
     for class in classes {
         let asked = ask(server, class).await?;
-        add(class, &asked, when, &mut figures);
+        let name = format!("{} {}", class.label, class.question);
+        if add(&name, &asked, &mut figures) {
+            figures.add(format!("{name}, CPU each"), "CPU-ms", asked.cpu_millis);
+        }
     }
     Ok(figures)
 }
 
-fn add(class: &Class, asked: &Asked, when: &str, figures: &mut Figures) {
-    let name = format!("{} {}{when}", class.label, class.question);
+/// Asks all classes of a server that takes records at the same time; `when` is put behind their
+/// names. What a question costs cannot be told then.
+pub(crate) async fn measure_busy(
+    server: &Server,
+    classes: &[Class],
+    when: &str,
+) -> Result<Figures> {
+    let mut figures = Figures::default();
+    for class in classes {
+        let asked = ask(server, class).await?;
+        let name = format!("{} {}{when}", class.label, class.question);
+        add(&name, &asked, &mut figures);
+    }
+    Ok(figures)
+}
+
+/// Whether there was anything to add.
+fn add(name: &str, asked: &Asked, figures: &mut Figures) -> bool {
     let Some(latency) = Quantiles::of(&asked.millis) else {
         figures.remark(format!("{name}: not available"));
-        return;
+        return false;
     };
     figures.add(format!("{name}, p50"), "ms", latency.p50);
     figures.add(format!("{name}, p90"), "ms", latency.p90);
     figures.add(format!("{name}, p99"), "ms", latency.p99);
     figures.add(format!("{name}, max"), "ms", latency.max);
-    figures.add(format!("{name}, CPU each"), "CPU-ms", asked.cpu_millis);
     let total = asked.right + asked.wrong + asked.not_newest;
     let failed = asked.wrong + asked.not_newest;
     figures.add(
@@ -130,4 +148,5 @@ fn add(class: &Class, asked: &Asked, when: &str, figures: &mut Figures) {
                 .collect::<String>()
         ));
     }
+    true
 }

@@ -57,10 +57,10 @@ pub(crate) async fn measure(
     figures.add(
         format!("on disk per {record}"),
         "B",
-        disk.apparent_bytes as f64 / workload.count as f64,
+        disk.allocated_bytes as f64 / workload.count as f64,
     );
     let classes = classes::all(workload, asks_max);
-    figures.extend(queries::measure(&server, &classes, "").await?);
+    figures.extend(queries::measure(&server, &classes).await?);
     server.stop().await?;
     let server = Server::start(system, directory).await?;
     figures.add(

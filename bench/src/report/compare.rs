@@ -46,7 +46,10 @@ pub(crate) fn table(runs: &[&Run]) -> Table {
             let own = of(system);
             cells.push(median(own).map_or_else(|| "–".to_owned(), number));
             if has_base && *system != BASE {
-                cells.push(ratio(own, of(BASE)));
+                // Shares are not set in proportion to each other.
+                let is_share = unit == "%";
+                let base = if is_share { &[] } else { of(BASE) };
+                cells.push(ratio(own, base));
             }
         }
         table.row(cells);

@@ -78,7 +78,9 @@ impl System for Jaeger {
     }
 
     fn settings(&self) -> String {
-        "badger for keys and values, not ephemeral, batch processor, as in its example".to_owned()
+        "badger for keys and values, not ephemeral, batch processor, as in its example; keep-alive for \
+         queries"
+            .to_owned()
     }
 }
 
@@ -97,7 +99,7 @@ service:
 extensions:
   jaeger_query:
     storage: {{traces: store}}
-    http: {{endpoint: 127.0.0.1:{query}}}
+    http: {{endpoint: 127.0.0.1:{query}, keep_alives_enabled: true}}
     grpc: {{endpoint: 127.0.0.1:{query_grpc}}}
   jaeger_storage:
     backends:

@@ -9,7 +9,7 @@ mod tempo;
 mod victoria_logs;
 mod victoria_traces;
 
-use std::{net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
 use tokio::process::Command;
@@ -58,6 +58,11 @@ pub(crate) trait System: Send + Sync {
     /// files show all there is to do.
     fn idle(&self) -> Option<IdleCheck> {
         None
+    }
+
+    /// How long it must rest at least to have settled: longer than records wait in memory without work.
+    fn rest_min(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// The path and query that ask for this; `None` if it has no way to be asked.

@@ -126,6 +126,10 @@ impl Server {
         let mut connection = self.connect();
         let idle = self.system.idle();
         let data = self.system.data(&self.directory);
+        let limits = SettleLimits {
+            quiet: limits.quiet.max(self.system.rest_min()),
+            ..limits
+        };
         settle(self.pid, &data, limits, async || match &idle {
             None => Ok(true),
             Some(check) => (check.is_idle)(&connection.get(check.path).await?.body),

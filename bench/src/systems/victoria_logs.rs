@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -68,6 +69,11 @@ impl System for VictoriaLogs {
 
     fn ready_path(&self) -> &'static str {
         "/health"
+    }
+
+    /// It keeps records in memory for five seconds.
+    fn rest_min(&self) -> Duration {
+        Duration::from_secs(8)
     }
 
     fn question(&self, ask: &Ask) -> Option<String> {

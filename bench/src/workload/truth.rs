@@ -13,6 +13,18 @@ pub(crate) struct Truth {
     pub(crate) probes: Probes,
 }
 
+impl Truth {
+    /// Whether every service and operation of the other is known here.
+    pub(crate) fn has_all_names_of(&self, other: &Self) -> bool {
+        other.services.iter().all(|(name, service)| {
+            let own = self.services.get(name);
+            let is_known =
+                |operation| own.is_some_and(|own| own.operations.contains_key(operation));
+            own.is_some() && service.operations.keys().all(is_known)
+        })
+    }
+}
+
 /// What one service sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Service {
@@ -79,4 +91,33 @@ pub(crate) struct LogProbe {
     pub(crate) matching: u64,
     /// The times of the newest of these, newest first.
     pub(crate) newest_unix_nano: Vec<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_generator_is_understood() {
+        let text = r#"{
+            "spans": 3, "traces": 1,
+            "services": {"cart": {"spans": 3, "log_records": 0,
+                "operations": {"GET /a": {"unset": 2, "error": 1}}}},
+            "queries": {"traces": [{"value": "0a", "count": 3}], "logs_of_traces": [], "words": []},
+            "probes": {
+                "traces": {"operation": [{"service": "cart", "operation": "GET /a",
+                    "duration_min_nanos": 1000000, "attributes": {}, "start_unix_nano": 1,
+                    "end_unix_nano": 2, "matching": 1, "newest": [{"trace_id": "0a", "spans": 3}]}]},
+                "logs": {"word": [{"text": "read", "service": null, "start_unix_nano": 1,
+                    "end_unix_nano": 2, "matching": 1, "newest_unix_nano": [1]}]}
+            }
+        }"#;
+        let truth: Truth = serde_json::from_str(text).unwrap();
+
+        assert_eq!(truth.queries.traces[0].count, 3);
+        assert_eq!(truth.probes.traces["operation"][0].newest[0].spans, 3);
+        assert_eq!(truth.probes.logs["word"][0].newest_unix_nano, [1]);
+        assert!(truth.has_all_names_of(&Truth::default()));
+        assert!(!Truth::default().has_all_names_of(&truth));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::Class;
+use super::{Class, LISTS};
 use crate::{queries::Ask, workload::truth::Truth};
 
 pub(super) fn class(truth: &Truth, count: usize) -> Class {
@@ -24,7 +24,7 @@ pub(super) fn class(truth: &Truth, count: usize) -> Class {
         .chain(operations)
         .collect();
     Class {
-        label: "Q9",
+        label: LISTS,
         question: "lists of services and of operations",
         asks: all.iter().cycle().take(count).cloned().collect(),
     }

@@ -26,6 +26,9 @@ pub(crate) struct Class {
     pub(crate) asks: Vec<Ask>,
 }
 
+/// The class whose answers change when records with other names come in.
+pub(crate) const LISTS: &str = "Q9";
+
 /// All classes over a workload, with at most so many questions each.
 pub(crate) fn all(workload: &Workload, asks_max: usize) -> Vec<Class> {
     let truth = &workload.truth;
@@ -42,6 +45,7 @@ pub(crate) fn all(workload: &Workload, asks_max: usize) -> Vec<Class> {
             attribute::two(truth),
             lists::class(truth, asks_max),
             whole_traces::by_operation(truth),
+            whole_traces::by_status(truth),
             whole_traces::by_attribute(truth),
         ],
         Signal::Logs => vec![

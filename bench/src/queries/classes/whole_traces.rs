@@ -1,4 +1,4 @@
-//! Q4j and Q6j: searches through Jaeger's API, whose answers hold every span of every trace found.
+//! Q4j, Q5j and Q6j: searches through Jaeger's API, whose answers hold every span of every trace found.
 
 use super::{Class, probes};
 use crate::{queries::Ask, workload::truth::Truth};
@@ -12,7 +12,16 @@ pub(super) fn by_operation(truth: &Truth) -> Class {
     }
 }
 
-/// A user at a service: Jaeger finds nothing without a service.
+/// A rare status code at a service: Jaeger finds nothing without a service.
+pub(super) fn by_status(truth: &Truth) -> Class {
+    Class {
+        label: "Q5j",
+        question: "service + status code, 1 h, whole traces through Jaeger's API",
+        asks: whole(truth, "service_and_status"),
+    }
+}
+
+/// A user at a service.
 pub(super) fn by_attribute(truth: &Truth) -> Class {
     Class {
         label: "Q6j",

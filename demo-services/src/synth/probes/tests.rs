@@ -220,6 +220,7 @@ fn the_answers_of_all_searches_are_those_found_by_going_through_everything() {
         "operation",
         "service",
         "service_and_attribute",
+        "service_and_status",
     ];
     assert_eq!(classes, known);
     for (class, searches) in &expected.probes.traces {

@@ -141,8 +141,13 @@ impl TraceProbes {
             status_code: pick(dice, &RARE_STATUS_CODES),
             ..route.clone()
         };
+        let service_and_status = Terms {
+            status_code: pick(dice, &RARE_STATUS_CODES),
+            ..of_service.clone()
+        };
         for (class, terms) in [
             ("service", of_service),
+            ("service_and_status", service_and_status),
             ("operation", slow),
             ("attribute_low", status),
             ("attribute_medium", route),

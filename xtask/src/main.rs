@@ -115,9 +115,17 @@ fn demo(rest: &[&str]) -> Result<()> {
 }
 
 fn bench(rest: &[&str]) -> Result<()> {
-    let build = ["build", "--release", "--package", "spandrel", "--package", "bench"];
-    Step::cargo(&build).run()?;
-    Step::new("target/release/bench", rest).run()
+    Step::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "spandrel",
+        "--package",
+        "bench",
+    ])
+    .run()?;
+    let program = run::root().join("target/release/bench");
+    Step::new(&program.to_string_lossy(), rest).run()
 }
 
 fn npm(arguments: &[&str]) -> Result<()> {

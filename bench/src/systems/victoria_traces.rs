@@ -72,9 +72,9 @@ impl System for VictoriaTraces {
         "/health"
     }
 
-    /// It keeps records in memory for five seconds.
+    /// Records reach its files about ten seconds after they came.
     fn rest_min(&self) -> Duration {
-        Duration::from_secs(8)
+        Duration::from_secs(20)
     }
 
     fn question(&self, ask: &Ask) -> Option<String> {

@@ -4,7 +4,7 @@ pub(crate) mod requests;
 pub(crate) mod truth;
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -94,6 +94,8 @@ impl Workload {
             let complaint = String::from_utf8_lossy(&made.stderr);
             bail!("the workload could not be made: {complaint}");
         }
+        // What is still to be written back must not be in the way of a server's first syncs.
+        File::open(&file)?.sync_all()?;
         let text = fs::read(&expect)?;
         let truth: Truth =
             serde_json::from_slice(&text).context("cannot understand what is expected")?;

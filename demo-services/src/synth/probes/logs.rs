@@ -1,14 +1,13 @@
 //! Searches for log records by words of their bodies.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     ops::Range,
 };
 
-use serde::Serialize;
-
 use super::{
     ByClass, LOGS_STREAM, Windows,
+    expected::ExpectedLogs,
     phrases::phrases,
     words::{Word, words},
 };
@@ -93,7 +92,7 @@ impl LogProbes {
             folded: Vec::new(),
         };
         let mut dice = Dice::of_trace(seed, LOGS_STREAM);
-        let constant: Vec<String> = constant_words(templates).into_iter().collect();
+        let constant = constant_words(templates);
         let phrases: Vec<(String, Vec<usize>)> = phrases(templates).into_iter().collect();
         for number in 0..samples * SPARE {
             if let Some(word) = constant.get(number % constant.len().max(1)) {
@@ -248,40 +247,30 @@ impl Tally {
     }
 }
 
-/// Words without digits in the constant text of templates. Some are filled in elsewhere as well.
-fn constant_words(templates: &Templates) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+/// Words without digits that templates hold as constant text, wherever they do in the same case and
+/// untouched by underscores. Some are filled in elsewhere as well.
+fn constant_words(templates: &Templates) -> Vec<String> {
+    // By the word in lower case; `None` if it is not the same everywhere.
+    let mut found: BTreeMap<String, Option<String>> = BTreeMap::new();
     for template in &templates.all {
         // What stands in angle brackets is the name of a blank.
         let pieces = template.text.split('<').map(|piece| {
             let after_blank = piece.split_once('>').map(|(_, text)| text);
             after_blank.unwrap_or(piece)
         });
-        for piece in pieces {
-            let letters = words(piece.as_bytes()).filter(|word| {
-                word.is_strict
-                    && word.text.len() >= WORD_BYTES_MIN
-                    && word.text.iter().all(u8::is_ascii_alphabetic)
-            });
-            found.extend(letters.map(|word| String::from_utf8_lossy(word.text).into_owned()));
+        for word in pieces.flat_map(|piece| words(piece.as_bytes())) {
+            let text = String::from_utf8_lossy(word.text).into_owned();
+            let known = found.entry(text.to_ascii_lowercase());
+            let known = known.or_insert_with(|| Some(text.clone()));
+            if !word.is_strict || known.as_ref() != Some(&text) {
+                *known = None;
+            }
         }
     }
-    found
-}
-
-/// A search for log records with its answer, in the file of `--expect`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(in crate::synth) struct ExpectedLogs {
-    /// One word, or several with single blanks between them.
-    pub(in crate::synth) text: String,
-    pub(in crate::synth) service: Option<String>,
-    /// The range includes its start and not its end.
-    pub(in crate::synth) start_unix_nano: u64,
-    pub(in crate::synth) end_unix_nano: u64,
-    /// How many records match.
-    pub(in crate::synth) matching: u64,
-    /// The times of the newest of them, newest first, up to a hundred.
-    pub(in crate::synth) newest_unix_nano: Vec<u64>,
+    let is_wanted = |word: &String| {
+        word.len() >= WORD_BYTES_MIN && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    found.into_values().flatten().filter(is_wanted).collect()
 }
 
 impl ExpectedLogs {

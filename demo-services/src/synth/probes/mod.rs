@@ -2,6 +2,7 @@
 //! log records, how many of them and which are the newest. What is searched for may be a range of
 //! time, a service, an operation, a duration, attributes, words or words in a row.
 
+mod expected;
 mod logs;
 mod phrases;
 mod traces;
@@ -15,8 +16,9 @@ use std::{collections::BTreeMap, ops::Range};
 use super::dice::Dice;
 
 pub(super) use self::{
-    logs::{ExpectedLogs, LogFacts, LogProbes},
-    traces::{ExpectedTraces, TraceProbes},
+    expected::{ExpectedLogs, ExpectedTraces},
+    logs::{LogFacts, LogProbes},
+    traces::TraceProbes,
 };
 
 /// The length of a range of time that does not span all data.

@@ -16,7 +16,7 @@ use crate::synth::{
     truth::Expected,
 };
 
-const SAMPLES: usize = 40;
+const SAMPLES: usize = 24;
 
 /// A span as it was sent.
 struct Sent {

@@ -6,9 +6,10 @@ use std::{
     ops::Range,
 };
 
-use serde::Serialize;
-
-use super::{ByClass, TRACES_STREAM, Windows};
+use super::{
+    ByClass, TRACES_STREAM, Windows,
+    expected::{ExpectedTraces, KnownTrace},
+};
 use crate::synth::{
     dice::{Dice, Zipf, spread},
     names::{Names, OPERATIONS, SERVICES},
@@ -327,29 +328,6 @@ fn users(count: usize, dice: &mut Dice) -> BTreeSet<u16> {
         users.insert(zipf.draw(dice));
     }
     users
-}
-
-/// A search for traces with its answer, in the file of `--expect`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(in crate::synth) struct ExpectedTraces {
-    pub(in crate::synth) service: Option<String>,
-    pub(in crate::synth) operation: Option<String>,
-    pub(in crate::synth) duration_min_nanos: Option<u64>,
-    pub(in crate::synth) attributes: BTreeMap<&'static str, String>,
-    /// The range includes its start and not its end.
-    pub(in crate::synth) start_unix_nano: u64,
-    pub(in crate::synth) end_unix_nano: u64,
-    /// How many traces match.
-    pub(in crate::synth) matching: u64,
-    /// The newest of them, newest first, up to twenty.
-    pub(in crate::synth) newest: Vec<KnownTrace>,
-}
-
-/// A trace and how many spans it has.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(in crate::synth) struct KnownTrace {
-    pub(in crate::synth) trace_id: String,
-    pub(in crate::synth) spans: u64,
 }
 
 impl ExpectedTraces {

@@ -40,7 +40,8 @@ pub(crate) struct Args {
     /// Where peers are built, and looked for.
     #[arg(long, default_value = "target/peers")]
     pub(crate) peers_dir: PathBuf,
-    /// The program of Spandrel; the one beside this program if not given.
+    /// The program of Spandrel that is measured; the one beside this program if not given, which
+    /// always makes the workload.
     #[arg(long)]
     pub(crate) spandrel: Option<PathBuf>,
     /// A further argument for `spandrel serve`, such as --spandrel-arg=--seal-age=1m.

@@ -44,7 +44,8 @@ pub(crate) struct Run {
 /// All that it takes.
 pub(crate) struct Campaign<'a> {
     pub(crate) args: &'a Args,
-    pub(crate) spandrel: &'a Path,
+    /// The program that makes workloads.
+    pub(crate) generator: &'a Path,
     pub(crate) systems: &'a [Arc<dyn System>],
 }
 
@@ -227,7 +228,7 @@ impl Campaign<'_> {
             epoch,
             samples: self.args.asks.get(),
         };
-        Workload::make(self.spandrel, &self.args.work_dir, &recipe)
+        Workload::make(self.generator, &self.args.work_dir, &recipe)
     }
 
     fn stretch(&self, skip: u64, count: u64) -> Stretch {

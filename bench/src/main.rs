@@ -54,7 +54,7 @@ async fn main() -> Result<()> {
     let before = append_and_sync_millis(&args.work_dir)?;
     let campaign = Campaign {
         args: &args,
-        spandrel: &spandrel,
+        generator: &generator(&spandrel)?,
         systems: &systems,
     };
     let runs = tokio::select! {
@@ -94,14 +94,29 @@ async fn stop_signal() -> Result<()> {
     Ok(())
 }
 
-/// The program of Spandrel, which also makes the workload.
+/// The program of Spandrel that is measured: the one that was given, or the one beside this program.
 fn spandrel(args: &Args) -> Result<PathBuf> {
     let path = match &args.spandrel {
         Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("spandrel"),
+        None => beside()?,
     };
     path.canonicalize()
         .with_context(|| format!("there is no program {}", path.display()))
+}
+
+/// The program that makes the workload: the one that was built with this one, so that an older build
+/// can be measured with the workload of today.
+fn generator(spandrel: &Path) -> Result<PathBuf> {
+    let beside = beside()?;
+    Ok(if beside.is_file() {
+        beside.canonicalize()?
+    } else {
+        spandrel.to_owned()
+    })
+}
+
+fn beside() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("spandrel"))
 }
 
 /// The systems that were asked for and can be had, and why the others cannot.

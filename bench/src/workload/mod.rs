@@ -71,13 +71,13 @@ pub(crate) struct Workload {
 
 impl Workload {
     /// Makes it with this program in this directory.
-    pub(crate) fn make(spandrel: &Path, directory: &Path, recipe: &Recipe) -> Result<Self> {
+    pub(crate) fn make(generator: &Path, directory: &Path, recipe: &Recipe) -> Result<Self> {
         fs::create_dir_all(directory)?;
         let signal = recipe.signal.name();
         let stem = format!("{signal}-{}-{}", recipe.count, recipe.seed);
         let file = directory.join(format!("{stem}.otlp"));
         let expect = directory.join(format!("{stem}.json"));
-        let made = Command::new(spandrel)
+        let made = Command::new(generator)
             .args(["shop", "synth", "--signal", signal])
             .args(["--count", &recipe.count.to_string()])
             .args(["--seed", &recipe.seed.to_string()])
@@ -89,7 +89,7 @@ impl Workload {
             .arg("--expect")
             .arg(&expect)
             .output()
-            .with_context(|| format!("cannot run {}", spandrel.display()))?;
+            .with_context(|| format!("cannot run {}", generator.display()))?;
         if !made.status.success() {
             let complaint = String::from_utf8_lossy(&made.stderr);
             bail!("the workload could not be made: {complaint}");

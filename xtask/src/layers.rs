@@ -62,6 +62,11 @@ const RULES: &[Rule] = &[
         ours: &[],
         banned: &["tokio"],
     },
+    Rule {
+        krate: "bench",
+        ours: &[],
+        banned: &["tantivy", "parquet", "datafusion", "tonic"],
+    },
 ];
 
 /// Fails on the first crate without a rule, and lists every edge that a rule forbids.

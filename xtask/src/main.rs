@@ -18,7 +18,8 @@ cargo xtask <command>
   layers   who may depend on whom
   ui       builds the web bundle into ui/dist
   e2e      builds the binary and runs the end-to-end stories; words after it filter them by name
-  demo     runs the demo: server, shop and load";
+  demo     runs the demo: server, shop and load
+  bench    builds Spandrel and the benchmark and runs it; words after it go to it (bench -- --quick)";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +32,7 @@ fn main() -> Result<()> {
         ["ui"] => ui(),
         ["e2e", filter @ ..] => e2e(filter),
         ["demo", rest @ ..] => demo(rest),
+        ["bench", "--", rest @ ..] | ["bench", rest @ ..] => bench(rest),
         [] | ["help" | "--help"] => {
             println!("{HELP}");
             Ok(())
@@ -110,6 +112,20 @@ fn demo(rest: &[&str]) -> Result<()> {
     let mut arguments = vec!["run", "--release", "--package", "spandrel", "--", "demo"];
     arguments.extend(rest);
     Step::cargo(&arguments).run()
+}
+
+fn bench(rest: &[&str]) -> Result<()> {
+    Step::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "spandrel",
+        "--package",
+        "bench",
+    ])
+    .run()?;
+    let program = run::root().join("target/release/bench");
+    Step::new(&program.to_string_lossy(), rest).run()
 }
 
 fn npm(arguments: &[&str]) -> Result<()> {

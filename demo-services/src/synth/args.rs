@@ -54,6 +54,9 @@ pub struct SynthArgs {
     /// Write exact counts and sample queries with their right answers to this file, as JSON.
     #[arg(long, env = "SPANDREL_SHOP_SYNTH_EXPECT")]
     pub expect: Option<PathBuf>,
+    /// Sample queries of each kind in the file of `--expect`.
+    #[arg(long, env = "SPANDREL_SHOP_SYNTH_SAMPLES", default_value = "100")]
+    pub samples: NonZeroU16,
     /// Print a SHA-256 digest of all requests.
     #[arg(long, env = "SPANDREL_SHOP_SYNTH_DIGEST")]
     pub digest: bool,
@@ -70,10 +73,15 @@ impl From<SynthArgs> for SynthConfig {
             end_nanos: args.epoch.unix_nanos(),
         };
         let expect = args.expect;
+        let samples = usize::from(args.samples.get());
         Self {
             source: match args.replay {
                 Some(path) => Source::Replayed(path),
-                None => Source::Made { workload, expect },
+                None => Source::Made {
+                    workload,
+                    expect,
+                    samples,
+                },
             },
             otlp: args.otlp,
             rate: args.rate,

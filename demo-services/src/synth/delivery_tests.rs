@@ -105,6 +105,7 @@ async fn deliver(backend: &Arc<Backend>, rate: SynthRate, in_flight_max: usize) 
                 end_nanos: 1_767_225_600_000_000_000,
             },
             expect: None,
+            samples: 1,
         },
         otlp: Some(format!("http://{address}")),
         rate,

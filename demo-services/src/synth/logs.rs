@@ -17,6 +17,8 @@ pub(super) struct Encoded {
     /// Place of its template.
     pub(super) template: usize,
     pub(super) has_context: bool,
+    /// Unix nanoseconds.
+    pub(super) time: u64,
 }
 
 /// Encodes log records; keeps its buffers.
@@ -79,6 +81,7 @@ impl LogEncoder {
         Encoded {
             template: number,
             has_context,
+            time,
         }
     }
 

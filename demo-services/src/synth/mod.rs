@@ -20,6 +20,7 @@ mod file;
 mod logs;
 mod names;
 mod plan;
+mod probes;
 mod requests;
 mod send;
 mod severity;
@@ -89,6 +90,8 @@ pub enum Source {
         workload: Workload,
         /// The file that the right answers are written to.
         expect: Option<PathBuf>,
+        /// Sample queries of each kind in that file.
+        samples: usize,
     },
     /// They were written to this file before.
     Replayed(PathBuf),

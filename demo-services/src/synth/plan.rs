@@ -11,7 +11,8 @@ use super::{
 const DEPTH_MAX: u8 = 8;
 /// One trace in so many is a large one.
 const LARGE_ONE_IN: u32 = 100;
-const USERS: u16 = 10_000;
+/// Users of the made-up system.
+pub(super) const USERS: u16 = 10_000;
 /// Addresses of clients: 2^18, about 260,000.
 const CLIENT_BITS: u32 = 18;
 

@@ -9,6 +9,7 @@ use super::{
     logs::LogEncoder,
     names::{INSTANCES, Names, SERVICES},
     plan::{Plan, Planner},
+    probes::{LogFacts, Windows},
     spans::SpanEncoder,
     templates::Templates,
     truth::{SpanFacts, Truth},
@@ -58,6 +59,14 @@ pub struct Workload {
     pub end_nanos: u64,
 }
 
+impl Workload {
+    /// When the trace starts that has so many spans before it.
+    fn start_nanos(&self, spans_before: u64) -> u64 {
+        let left = self.count.saturating_sub(spans_before) * NANOS_PER_RECORD + LAST_TRACE_NANOS;
+        self.end_nanos.saturating_sub(left)
+    }
+}
+
 /// The requests of a workload, in an order that depends on nothing else.
 pub(super) struct Generator {
     workload: Workload,
@@ -77,8 +86,9 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    /// Counts what it makes only if `with_truth`: counting costs more than making.
-    pub(super) fn new(workload: Workload, with_truth: bool) -> Self {
+    /// Counts what it makes only if `samples` says how many sample queries of each kind are wanted:
+    /// counting costs more than making.
+    pub(super) fn new(workload: Workload, samples: Option<usize>) -> Self {
         let left = |wanted: bool| if wanted { workload.count } else { 0 };
         let templates = Templates::new();
         Self {
@@ -93,7 +103,10 @@ impl Generator {
             planned_spans: 0,
             spans_left: left(workload.traces),
             logs_left: left(workload.logs),
-            truth: with_truth.then(|| Truth::new(&templates)),
+            truth: samples.map(|samples| {
+                let windows = Windows::new(workload.start_nanos(0), workload.end_nanos);
+                Truth::new(workload.seed, samples, &windows, &templates)
+            }),
             templates,
             workload,
         }
@@ -105,11 +118,7 @@ impl Generator {
     }
 
     fn trace(&mut self) {
-        let Workload {
-            count, end_nanos, ..
-        } = self.workload;
-        let left = count.saturating_sub(self.planned_spans) * NANOS_PER_RECORD + LAST_TRACE_NANOS;
-        let start = end_nanos.saturating_sub(left);
+        let start = self.workload.start_nanos(self.planned_spans);
         let mut plan = self.planner.plan(self.next_trace, start);
         self.next_trace += 1;
         self.planned_spans += plan.spans.len() as u64;
@@ -155,7 +164,13 @@ impl Generator {
             .encode(&self.names, &self.templates, plan, place, group);
         if let Some(truth) = &mut self.truth {
             let trace_id = encoded.has_context.then_some(plan.trace_id);
-            truth.log(service, encoded.template, trace_id, self.logs.last_body());
+            let facts = LogFacts {
+                service,
+                template: encoded.template,
+                time: encoded.time,
+                body: self.logs.last_body(),
+            };
+            truth.log(&facts, trace_id);
         }
         self.logs_left -= 1;
         self.log_batch.records += 1;

@@ -48,8 +48,12 @@ impl Origin {
     /// Opens the files, so that what is wrong with them is known before anything is sent.
     pub(super) fn open(config: &SynthConfig) -> Result<Self, SynthError> {
         let (requests, expect) = match &config.source {
-            Source::Made { workload, expect } => {
-                let generator = Generator::new(*workload, expect.is_some());
+            Source::Made {
+                workload,
+                expect,
+                samples,
+            } => {
+                let generator = Generator::new(*workload, expect.as_ref().map(|_| *samples));
                 (Requests::Made(Box::new(generator)), expect.clone())
             }
             Source::Replayed(path) => {

@@ -10,7 +10,7 @@ use super::{
     time_text, wire,
 };
 
-const WORDS: [&str; 24] = [
+pub(super) const WORDS: [&str; 24] = [
     "amber", "basalt", "cedar", "delta", "ember", "fjord", "garnet", "harbour", "indigo",
     "juniper", "kelp", "lagoon", "meadow", "nectar", "onyx", "prairie", "quartz", "russet",
     "saffron", "tundra", "umber", "velvet", "willow", "zephyr",

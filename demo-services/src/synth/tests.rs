@@ -56,6 +56,7 @@ fn flags_are_understood() {
     let Source::Made {
         workload,
         expect: None,
+        samples: 100,
     } = made.source
     else {
         panic!("{:?}", made.source);
@@ -105,7 +106,7 @@ fn a_file_that_ends_within_a_request_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("requests");
     let mut writer = super::file::Writer::create(&path).unwrap();
-    let request = Generator::new(WORKLOAD, false).next().unwrap();
+    let request = Generator::new(WORKLOAD, None).next().unwrap();
     writer.write(&request).unwrap();
     writer.finish().unwrap();
 
@@ -122,7 +123,7 @@ fn a_file_that_ends_within_a_request_is_an_error() {
 #[test]
 fn records_have_the_size_of_the_workload() {
     let mut sums = BTreeMap::new();
-    for request in Generator::new(WORKLOAD, false) {
+    for request in Generator::new(WORKLOAD, None) {
         let (records, bytes) = sums.entry(request.signal).or_insert((0, 0));
         *records += request.records;
         *bytes += request.bytes.len();
@@ -140,7 +141,7 @@ fn records_have_the_size_of_the_workload() {
 
 #[test]
 fn what_is_expected_equals_a_recount_of_what_is_sent() {
-    let mut generator = Generator::new(WORKLOAD, true);
+    let mut generator = Generator::new(WORKLOAD, Some(100));
     let mut recount = Recount::default();
     for request in generator.by_ref() {
         recount.request(&request);

@@ -9,14 +9,13 @@ use super::{
     dice::spread,
     names::{Names, OPERATIONS, SERVICES},
     plan::{Plan, PlannedSpan},
+    probes::{ByClass, ExpectedLogs, ExpectedTraces, LogFacts, LogProbes, TraceProbes, Windows},
     spans,
     styles::STYLES,
     templates::Templates,
     wire,
 };
 
-/// Sample queries of each kind.
-const SAMPLES: usize = 100;
 /// Shorter words are not asked for.
 const WORD_BYTES_MIN: usize = 3;
 
@@ -45,11 +44,14 @@ pub(super) struct Truth {
     attributes: BTreeMap<&'static str, Sample>,
     words: Sample,
     letter_words: Sample,
+    trace_probes: TraceProbes,
+    log_probes: LogProbes,
     text: Vec<u8>,
 }
 
 impl Truth {
-    pub(super) fn new(templates: &Templates) -> Self {
+    /// Of data within a range of time, with so many sample queries of each kind.
+    pub(super) fn new(seed: u64, samples: usize, windows: &Windows, templates: &Templates) -> Self {
         Self {
             spans: 0,
             traces: 0,
@@ -59,11 +61,13 @@ impl Truth {
             with_context: 0,
             log_services: vec![0; SERVICES.len()],
             templates: vec![0; templates.all.len()],
-            trace_spans: Sample::default(),
-            trace_logs: Sample::default(),
+            trace_spans: Sample::new(samples),
+            trace_logs: Sample::new(samples),
             attributes: BTreeMap::new(),
-            words: Sample::default(),
-            letter_words: Sample::default(),
+            words: Sample::new(samples),
+            letter_words: Sample::new(samples),
+            trace_probes: TraceProbes::new(seed, samples, windows.clone()),
+            log_probes: LogProbes::new(seed, samples, windows.clone(), templates),
             text: Vec::new(),
         }
     }
@@ -72,6 +76,7 @@ impl Truth {
         let SpanFacts {
             names, plan, span, ..
         } = facts;
+        self.trace_probes.span(facts);
         self.spans += 1;
         if self.last_trace.replace(plan.index) != Some(plan.index) {
             self.traces += 1;
@@ -109,27 +114,26 @@ impl Truth {
     }
 
     fn attribute(&mut self, key: &'static str, value: &[u8], plan: &Plan) {
-        let sample = self.attributes.entry(key).or_default();
+        let samples = self.trace_spans.max;
+        let sample = self
+            .attributes
+            .entry(key)
+            .or_insert_with(|| Sample::new(samples));
         sample.count(hash(value), plan.index + 1, || text_of(value));
     }
 
     /// Counts a record; `trace_id` if it has a trace context.
-    pub(super) fn log(
-        &mut self,
-        service: usize,
-        template: usize,
-        trace_id: Option<u128>,
-        body: &[u8],
-    ) {
+    pub(super) fn log(&mut self, facts: &LogFacts<'_>, trace_id: Option<u128>) {
+        self.log_probes.log(facts);
         self.log_records += 1;
-        self.log_services[service] += 1;
-        self.templates[template] += 1;
+        self.log_services[facts.service] += 1;
+        self.templates[facts.template] += 1;
         if let Some(id) = trace_id {
             self.with_context += 1;
             self.trace_logs
                 .count(spread(id as u64), self.log_records, || format!("{id:032x}"));
         }
-        for word in words(body) {
+        for word in words(facts.body) {
             let word = word.to_ascii_lowercase();
             let hashed = hash(&word);
             self.words
@@ -190,6 +194,10 @@ impl Truth {
                 words: self.words.answers(),
                 letter_words: self.letter_words.answers(),
             },
+            probes: Probes {
+                traces: self.trace_probes.expected(names),
+                logs: self.log_probes.expected(),
+            },
         }
     }
 }
@@ -204,6 +212,14 @@ pub(super) struct Expected {
     pub(super) services: BTreeMap<String, ExpectedService>,
     pub(super) templates: Vec<ExpectedTemplate>,
     pub(super) queries: Queries,
+    pub(super) probes: Probes,
+}
+
+/// Searches with their exact answers, by class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Probes {
+    pub(super) traces: ByClass<ExpectedTraces>,
+    pub(super) logs: ByClass<ExpectedLogs>,
 }
 
 /// What one service sent.
@@ -254,8 +270,10 @@ pub(super) struct Answer {
 
 /// Exact counts of a random choice of values out of any number: those with the smallest hashes. A value
 /// that is in the choice at the end was never pushed out, so that its count misses nothing.
-#[derive(Default)]
-struct Sample(BTreeMap<u64, Counted>);
+struct Sample {
+    max: usize,
+    kept: BTreeMap<u64, Counted>,
+}
 
 struct Counted {
     value: String,
@@ -264,29 +282,37 @@ struct Counted {
 }
 
 impl Sample {
+    /// Of so many values.
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            kept: BTreeMap::new(),
+        }
+    }
+
     /// Counts a value once for each owner; the same owner must not come back after another one.
     fn count(&mut self, hash: u64, owner: u64, value: impl FnOnce() -> String) {
-        if let Some(counted) = self.0.get_mut(&hash) {
+        if let Some(counted) = self.kept.get_mut(&hash) {
             counted.count += u64::from(counted.last_owner != owner);
             counted.last_owner = owner;
             return;
         }
-        if self.0.len() >= SAMPLES {
+        if self.kept.len() >= self.max {
             if self
-                .0
+                .kept
                 .last_key_value()
                 .is_some_and(|(largest, _)| *largest < hash)
             {
                 return;
             }
-            self.0.pop_last();
+            self.kept.pop_last();
         }
         let counted = Counted {
             value: value(),
             count: 1,
             last_owner: owner,
         };
-        self.0.insert(hash, counted);
+        self.kept.insert(hash, counted);
     }
 
     fn answers(self) -> Vec<Answer> {
@@ -294,7 +320,7 @@ impl Sample {
             value: counted.value.into(),
             count: counted.count,
         };
-        self.0.into_values().map(answer).collect()
+        self.kept.into_values().map(answer).collect()
     }
 }
 
@@ -304,7 +330,7 @@ pub(super) fn words(body: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| word.len() >= WORD_BYTES_MIN && word.is_ascii())
 }
 
-fn hash(value: &[u8]) -> u64 {
+pub(super) fn hash(value: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     spread(value.iter().fold(0xcbf2_9ce4_8422_2325, step))
 }

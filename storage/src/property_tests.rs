@@ -257,6 +257,60 @@ fn check_hot_against_split(signal: Signal, payloads: &[Vec<u8>], choices: &[Vec<
     );
 }
 
+/// Each payload in a split of its own, and then all of them merged into one.
+fn check_splits_against_merged(signal: Signal, payloads: &[Vec<u8>], choices: &[Vec<Choice>]) {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    let mut batches = Vec::new();
+    for payload in payloads {
+        batches.extend(append_all(&storage, signal, std::slice::from_ref(payload)));
+        wait(storage.seal()).unwrap();
+    }
+    if batches.is_empty() {
+        return;
+    }
+    let split = storage.snapshot();
+    assert_eq!(split.sources(signal).len(), batches.len());
+    wait(storage.merge_all()).unwrap();
+    let merged = storage.snapshot();
+    assert_eq!(merged.sources(signal).len(), 1);
+    for choices in choices {
+        let filter = make_filter(signal, &batches, choices);
+        let (expected, actual) = (
+            found(&split, signal, &filter),
+            found(&merged, signal, &filter),
+        );
+        assert_eq!(expected, actual, "{filter:?}");
+    }
+    let everything = Filter::everything();
+    assert_eq!(
+        found(&split, signal, &everything),
+        found(&merged, signal, &everything)
+    );
+    assert_eq!(summary(&split, signal), summary(&merged, signal));
+    check_groups(&merged, signal);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn spans_read_and_answer_the_same_after_a_merge(
+        payloads in vec(testing::any_traces_payload(), 1..6),
+        choices in choices(),
+    ) {
+        check_splits_against_merged(Signal::Traces, &payloads, &choices);
+    }
+
+    #[test]
+    fn log_records_read_and_answer_the_same_after_a_merge(
+        payloads in vec(testing::any_logs_payload(), 1..6),
+        choices in choices(),
+    ) {
+        check_splits_against_merged(Signal::Logs, &payloads, &choices);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

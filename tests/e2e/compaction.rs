@@ -58,15 +58,15 @@ async fn wait_until_compacted(spandrel: &SpandrelProcess) -> Value {
 async fn many_seals_become_few_splits_and_every_trace_and_log_is_still_there() {
     let mut spandrel = SpandrelProcess::start_with(&FLAGS).await;
     let steps: Vec<String> = (0..SEALS).map(|number| format!("step {number}")).collect();
-    for number in 0..SEALS {
-        let id = trace_id(number + 1);
+    for (step, number) in steps.iter().zip(1..) {
+        let id = trace_id(number);
         post(
             &spandrel,
             "/v1/traces",
             export_spans("checkout", &id, &NAMES),
         )
         .await;
-        let late = export_spans("batch", LONG_TRACE_ID, &[&steps[number]]);
+        let late = export_spans("batch", LONG_TRACE_ID, &[step]);
         post(&spandrel, "/v1/traces", late).await;
         post(&spandrel, "/v1/logs", export_logs("checkout", &id, &BODIES)).await;
         wait_until_sealed(&spandrel).await;

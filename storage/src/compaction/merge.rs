@@ -73,15 +73,22 @@ pub(crate) fn merge(
 
 /// A merge that fills the disk would stop what is acknowledged.
 fn check_room(splits: &[Arc<Split>], dir: &Path) -> Result<(), MergeError> {
-    let input_bytes: u64 = splits.iter().map(|split| split.size_bytes()).sum();
-    let needed_bytes = input_bytes.saturating_add(RESERVED_BYTES);
+    let input_bytes = splits.iter().map(|split| split.size_bytes()).sum();
     match system::free_bytes(dir)? {
-        Some(free_bytes) if free_bytes < needed_bytes => Err(MergeError::DiskFull {
-            needed_bytes,
-            free_bytes,
-        }),
-        _ => Ok(()),
+        Some(free_bytes) => is_room(input_bytes, free_bytes),
+        None => Ok(()),
     }
+}
+
+fn is_room(input_bytes: u64, free_bytes: u64) -> Result<(), MergeError> {
+    let needed_bytes = input_bytes.saturating_add(RESERVED_BYTES);
+    if free_bytes >= needed_bytes {
+        return Ok(());
+    }
+    Err(MergeError::DiskFull {
+        needed_bytes,
+        free_bytes,
+    })
 }
 
 /// Writes all rows of the inputs; returns what to compare the result with.
@@ -175,5 +182,27 @@ fn read_back(
     } else {
         let split_id = written.id.clone();
         Err(MergeError::Mismatch { split_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_leaves_room_on_the_disk_for_what_is_more_important() {
+        assert!(is_room(1_000, RESERVED_BYTES + 1_000).is_ok());
+        let refused = is_room(1_000, RESERVED_BYTES + 999).unwrap_err();
+        let expected = "merge needs 268436456 bytes of free disk, there are 268436455";
+        assert_eq!(refused.to_string(), expected);
+        assert!(is_room(u64::MAX, u64::MAX - 1).is_err());
+    }
+
+    #[test]
+    fn blocks_grow_step_by_step_and_shrink_at_once() {
+        assert_eq!(next_block_rows(2_048, 2_048 * 100), 8_192);
+        assert_eq!(next_block_rows(32_768, 32_768 * 100), BLOCK_ROWS_MAX);
+        assert_eq!(next_block_rows(8_192, 8_192 * 65_536), 512);
+        assert_eq!(next_block_rows(1, usize::MAX), 1);
     }
 }

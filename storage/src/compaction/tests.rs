@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::{LogReader, Signal, SpanReader, TraceId};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use super::error::MergeError;
 use crate::sealer::SealerCommand;
@@ -272,4 +273,43 @@ async fn a_merge_that_fails_is_reported_and_succeeds_when_the_disk_is_well_again
     assert_eq!(error(), None);
     assert_eq!(span_names(&storage.snapshot()), ["a", "b"]);
     assert_eq!(split_count(&storage.snapshot()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_see_every_acknowledged_row_once_while_seals_and_merges_run() {
+    const APPENDS: u8 = 60;
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    let mut tasks = JoinSet::new();
+    let sender = storage.clone();
+    tasks.spawn(async move {
+        for number in 0..APPENDS {
+            let name = format!("{number:03}");
+            let request = spans("cart", &[(number % 5 + 1, 1, &name, 10, 20)]);
+            sender.append(request).await.unwrap();
+            if number % 3 == 2 {
+                sender.seal().await.unwrap();
+            }
+        }
+    });
+    let merger = storage.clone();
+    tasks.spawn(async move {
+        while merger.status().span_count < u64::from(APPENDS) {
+            merger.merge_all().await.unwrap();
+        }
+    });
+    let mut seen = 0;
+    while seen < usize::from(APPENDS) {
+        let names = span_names(&storage.snapshot());
+        let expected: Vec<String> = (0..names.len()).map(|it| format!("{it:03}")).collect();
+        assert_eq!(names, expected);
+        assert!(names.len() >= seen, "{} after {seen}", names.len());
+        seen = names.len();
+        tokio::task::yield_now().await;
+    }
+    tasks.join_all().await;
+    storage.merge_all().await.unwrap();
+    assert_eq!(split_count(&storage.snapshot()), 1);
+    assert_eq!(storage.status().span_count, u64::from(APPENDS));
+    assert!(storage.status().compaction.merge_count > 1);
 }

@@ -1,4 +1,4 @@
-//! The thread that merges splits, one merge at a time and after everybody else.
+//! The thread that merges splits, one merge at a time and behind everybody else.
 //!
 //! It reads the inputs through handles of its own: a query that needs one of them never waits for a
 //! lock that this thread holds while others have its processor. What it has written is published by
@@ -186,10 +186,15 @@ impl Compactor {
             merged,
         };
         let (answer, answered) = oneshot::channel();
-        self.sealer
-            .send(SealerCommand::Replace(Box::new(replacement), answer))
-            .map_err(|_| MergeError::Stopped)?;
-        answered.blocking_recv().map_err(|_| MergeError::Stopped)?
+        let command = SealerCommand::Replace(Box::new(replacement), answer);
+        let is_sent = self.sealer.send(command).is_ok();
+        let replaced = is_sent.then(|| answered.blocking_recv());
+        let Some(Ok(replaced)) = replaced else {
+            // Nobody is there to publish anything, so nothing more is merged.
+            self.shared.stop_compaction();
+            return Err(MergeError::Stopped);
+        };
+        replaced
     }
 
     fn failed(&mut self, error: &MergeError) {

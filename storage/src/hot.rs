@@ -157,6 +157,15 @@ impl HotBatch {
         Ok(())
     }
 
+    /// See [`crate::Source::find_among`].
+    pub(crate) fn find_among(&self, filter: &Filter, rows: &[u32]) -> Result<Vec<u32>, ReadError> {
+        let matcher = Matcher::new(self.signal, &self.batch, &self.rows, filter)?;
+        let matches = |row: &u32| Ok(matcher.matches(*row as usize)?.then_some(*row));
+        let found = rows.iter().map(matches);
+        let found = found.collect::<Result<Vec<Option<u32>>, BatchError>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// See [`crate::Source::rows_of_trace`].
     pub(crate) fn rows_of_trace(&self, id: TraceId) -> Result<Vec<u32>, ReadError> {
         let ids = IdColumn::new(&self.batch, column::TRACE_ID)?;

@@ -70,7 +70,9 @@ pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
-pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, UnreadableSplit};
+pub use snapshot::{
+    Columns, Match, OperationCount, Snapshot, Source, Step, TimeOrder, UnreadableSplit,
+};
 pub use status::{CompactionStatus, SignalStatus, StorageStatus};
 
 /// An accepted export request.

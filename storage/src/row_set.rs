@@ -1,5 +1,7 @@
 //! A set of row numbers of one split: one bit per row.
 
+use std::ops::Range;
+
 /// Rows among `0..row_count`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowSet {
@@ -53,7 +55,7 @@ impl RowSet {
     }
 
     /// Adds rows that lie side by side; panics when the split has not all of them.
-    pub(crate) fn insert_range(&mut self, rows: std::ops::Range<u32>) {
+    pub(crate) fn insert_range(&mut self, rows: Range<u32>) {
         rows.for_each(|row| self.insert(row));
     }
 
@@ -91,7 +93,21 @@ impl RowSet {
 
     /// The rows, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.words.iter().zip(0_u32..).flat_map(|(word, position)| {
+        self.iter_words(0, self.words.len())
+    }
+
+    /// The rows among `rows`, ascending.
+    pub(crate) fn iter_in(&self, rows: Range<u32>) -> impl Iterator<Item = u32> {
+        let first = (rows.start / 64) as usize;
+        let end = (rows.end.div_ceil(64) as usize).min(self.words.len());
+        self.iter_words(first.min(end), end)
+            .filter(move |row| rows.contains(row))
+    }
+
+    fn iter_words(&self, first: usize, end: usize) -> impl Iterator<Item = u32> {
+        let words = self.words.get(first..end).unwrap_or_default();
+        let numbers = u32::try_from(first).unwrap_or(u32::MAX)..;
+        words.iter().zip(numbers).flat_map(|(word, position)| {
             let mut rest = *word;
             std::iter::from_fn(move || {
                 if rest == 0 {
@@ -143,6 +159,15 @@ mod tests {
             [63, 65, 500].map(|row| rows.contains(row)),
             [true, false, false]
         );
+    }
+
+    #[test]
+    fn rows_of_a_range_come_back_ascending() {
+        let rows = set(&[0, 5, 63, 64, 100, 129]);
+        let among = |range| rows.iter_in(range).collect::<Vec<_>>();
+        assert_eq!(among(5..100), [5, 63, 64]);
+        assert_eq!(among(64..130), [64, 100, 129]);
+        assert!(among(130..200).is_empty());
     }
 
     #[test]

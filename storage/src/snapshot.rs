@@ -105,6 +105,26 @@ impl Match {
     pub const NO_GROUP: u32 = crate::hot::NO_GROUP;
 }
 
+/// In which order a source is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeOrder {
+    /// As the rows lie.
+    Any,
+    /// Newer rows tend to come first.
+    NewestFirst,
+    /// Older rows tend to come first.
+    OldestFirst,
+}
+
+/// What a search comes upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A row that satisfies the filter.
+    Match(Match),
+    /// No row that comes after this is newer than the moment, or older when the oldest come first.
+    Rest(UnixNanos),
+}
+
 /// How many spans an operation has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationCount {
@@ -200,9 +220,38 @@ impl Source {
         filter: &Filter,
         visit: &mut dyn FnMut(Match) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
+        self.find_in_order(filter, TimeOrder::Any, &mut |step| match step {
+            Step::Match(found) => visit(found),
+            Step::Rest(_) => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Visits the rows that satisfy the filter, roughly in an order, until told to stop. Now and then
+    /// it says what may still come, unless any order will do.
+    ///
+    /// # Errors
+    /// When the source cannot be read; rows visited before are right.
+    pub fn find_in_order(
+        &self,
+        filter: &Filter,
+        order: TimeOrder,
+        visit: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
         match &self.kind {
-            Kind::Hot(batch) => batch.find(filter, visit),
-            Kind::Split(split) => find::find(split, filter, visit),
+            Kind::Hot(batch) => batch.find(filter, &mut |found| visit(Step::Match(found))),
+            Kind::Split(split) => find::find(split, filter, order, visit),
+        }
+    }
+
+    /// Which of the rows satisfy the filter. Rows must ascend, and do so in the answer.
+    ///
+    /// # Errors
+    /// When the source cannot be read, or has no such row.
+    pub fn find_among(&self, filter: &Filter, rows: &[u32]) -> Result<Vec<u32>, ReadError> {
+        self.check_rows(rows)?;
+        match &self.kind {
+            Kind::Hot(batch) => batch.find_among(filter, rows),
+            Kind::Split(split) => find::find_among(split, filter, rows),
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Part {
     pub keys: SpanKeys,
     /// The batch they were read from, with any further columns that were asked for.
     pub batch: arrow_array::RecordBatch,
+    /// Whether the batch has every column.
+    is_whole: bool,
 }
 
 /// One span: a row of a part.
@@ -56,8 +58,37 @@ impl Assembly {
         extra: &[&str],
         budget: &mut Budget,
     ) -> Result<Self, QueryError> {
-        note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
         let columns: Vec<&str> = SpanKeys::COLUMNS.iter().chain(extra).copied().collect();
+        let columns = Columns::Named(&columns);
+        Self::read_columns(snapshot, traces, budget, &|_| columns)
+    }
+
+    /// The same for who is going to visit most of the spans whole: where they are few enough, they are read
+    /// whole at once.
+    ///
+    /// # Errors
+    /// When what was read does not have the columns it should have.
+    pub fn read_whole(
+        snapshot: &Snapshot,
+        traces: &[TraceId],
+        budget: &mut Budget,
+    ) -> Result<Self, QueryError> {
+        Self::read_columns(snapshot, traces, budget, &|row_count| {
+            if row_count <= WHOLE_ROWS_AT_A_TIME {
+                Columns::All
+            } else {
+                Columns::Named(&SpanKeys::COLUMNS)
+            }
+        })
+    }
+
+    fn read_columns<'a>(
+        snapshot: &Snapshot,
+        traces: &[TraceId],
+        budget: &mut Budget,
+        columns_for: &dyn Fn(usize) -> Columns<'a>,
+    ) -> Result<Self, QueryError> {
+        note_unreadable(snapshot, Signal::Traces, TimeRange::ALL, budget);
         let mut room = budget.trace_spans_max();
         let mut parts = Vec::new();
         for (index, source) in snapshot.sources(Signal::Traces).iter().enumerate() {
@@ -77,11 +108,12 @@ impl Assembly {
                 continue;
             }
             budget.count_source(source);
-            let read = source.read(&rows, Columns::Named(&columns));
-            let Some(batch) = readable(read, source, budget) else {
+            let columns = columns_for(rows.len());
+            let Some(batch) = readable(source.read(&rows, columns), source, budget) else {
                 continue;
             };
             parts.push(Part {
+                is_whole: matches!(columns, Columns::All),
                 source: index,
                 rows,
                 keys: SpanKeys::new(&batch)?,
@@ -213,6 +245,13 @@ impl Assembly {
                 continue;
             }
             wanted.sort_by_key(|span| span.row);
+            if part.is_whole {
+                let reader = SpanReader::new(&part.batch)?;
+                for span in wanted {
+                    visit(span, &reader, span.row)?;
+                }
+                continue;
+            }
             let rows: Vec<u32> = wanted.iter().map(|span| part.rows[span.row]).collect();
             let source = &snapshot.sources(Signal::Traces)[part.source];
             let read = source.read(&rows, Columns::All);

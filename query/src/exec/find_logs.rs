@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use model::{LogReader, LogRecord, Signal, TimeRange, UnixNanos};
 use storage::filter::Filter;
-use storage::{Columns, Match, Snapshot, Source};
+use storage::{Columns, Match, Snapshot, Source, Step, TimeOrder};
 
 use super::identity::ContentHash;
 use super::{note_unreadable, readable};
@@ -104,8 +104,9 @@ trait LogSource {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     );
     /// The rows, which ascend, with the hashes of their contents. Empty when they could not be read.
     fn read(
@@ -125,11 +126,12 @@ impl LogSource for &Source {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     ) {
         budget.count_source(self);
-        let found = Source::find(self, filter, &mut |found| visit(found, budget));
+        let found = Source::find_in_order(self, filter, order, &mut |step| visit(step, budget));
         readable(found, self, budget);
     }
 
@@ -179,6 +181,14 @@ impl LogOrder {
         }
     }
 
+    /// The order in which a source is searched for what comes first.
+    fn time_order(self) -> TimeOrder {
+        match self {
+            Self::Newest => TimeOrder::NewestFirst,
+            Self::Oldest => TimeOrder::OldestFirst,
+        }
+    }
+
     /// The rank of the first moment a source with this range may hold.
     fn first_rank(self, range: TimeRange) -> u64 {
         match self {
@@ -222,7 +232,19 @@ fn find_in<S: LogSource>(
         if first.is_settled_before(source.time_range()) || !budget.may_continue() {
             break;
         }
-        source.find(&filter, budget, &mut |found, budget| {
+        let time_order = search.order.time_order();
+        source.find(&filter, time_order, budget, &mut |step, budget| {
+            let found = match step {
+                Step::Match(found) => found,
+                Step::Rest(moment) => {
+                    let rest = TimeRange::enclosing(moment, moment);
+                    return if first.is_settled_before(rest) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    };
+                }
+            };
             if !budget.visit_row() {
                 return ControlFlow::Break(());
             }

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use model::{Signal, TimeRange, TraceId, UnixNanos};
 use storage::filter::Filter;
-use storage::{Match, ReadError, Snapshot, Source};
+use storage::{ReadError, Snapshot, Source, Step, TimeOrder};
 
 use super::{note_unreadable, readable};
 use crate::limits::Budget;
@@ -89,8 +89,9 @@ trait TraceSource {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     );
     fn trace_ids(&self, rows: &[u32], budget: &mut Budget) -> Vec<Option<TraceId>>;
 }
@@ -103,12 +104,13 @@ impl TraceSource for &Source {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     ) {
         budget.count_source(self);
         let found: Result<(), ReadError> =
-            Source::find(self, filter, &mut |found| visit(found, budget));
+            Source::find_in_order(self, filter, order, &mut |step| visit(step, budget));
         readable(found, self, budget);
     }
 
@@ -137,7 +139,7 @@ fn find_in<S: TraceSource>(sources: &[S], search: &TraceSearch, budget: &mut Bud
         if !page.may_hold_earlier(source.time_range()) {
             break;
         }
-        let groups = scan(*source, search, budget);
+        let groups = scan(*source, search, None, budget);
         let (before, rest) = groups.split_at(groups.partition_point(|group| page.is_before(group)));
         for_each_id(*source, before, budget, |group, trace_id| {
             page.exclude_or_offer(TracePlace {
@@ -155,36 +157,64 @@ fn find_in<S: TraceSource>(sources: &[S], search: &TraceSearch, budget: &mut Bud
         if page.is_settled_before(source.time_range()) || !budget.may_continue() {
             break;
         }
-        let groups = scan(*source, search, budget);
+        let enough = page.enough_groups();
+        let groups = scan(*source, search, enough, budget);
         page.take_best(*source, &groups, budget);
     }
     page.finish()
 }
 
-/// Every trace of the source that has a matching span, best first.
-fn scan<S: TraceSource>(source: &S, search: &TraceSearch, budget: &mut Budget) -> Vec<Group> {
-    let mut by_ordinal: Vec<Option<Group>> = Vec::new();
-    source.find(&search.filter, budget, &mut |found, budget| {
+/// Every trace of the source that has a matching span, best first; only the best ones when that many
+/// are `enough`.
+fn scan<S: TraceSource>(
+    source: &S,
+    search: &TraceSearch,
+    enough: Option<usize>,
+    budget: &mut Budget,
+) -> Vec<Group> {
+    let mut by_ordinal: HashMap<u32, Group> = HashMap::new();
+    let order = match (search.order, enough) {
+        (TraceOrder::Newest, Some(_)) => TimeOrder::NewestFirst,
+        _ => TimeOrder::Any,
+    };
+    source.find(&search.filter, order, budget, &mut |step, budget| {
+        let found = match step {
+            Step::Match(found) => found,
+            Step::Rest(newest) => return stop_if(is_enough(&by_ordinal, newest, enough)),
+        };
         if !budget.visit_row() {
             return ControlFlow::Break(());
         }
         let key = search.order.key(found.time, found.duration_nano);
-        let ordinal = usize::try_from(found.group).unwrap_or(usize::MAX);
-        if ordinal >= by_ordinal.len() {
-            by_ordinal.resize(ordinal + 1, None);
-        }
-        let best = &mut by_ordinal[ordinal];
-        if best.is_none_or(|best| key > best.key) {
-            *best = Some(Group {
-                key,
-                row: found.row,
-            });
+        let group = Group {
+            key,
+            row: found.row,
+        };
+        let best = by_ordinal.entry(found.group).or_insert(group);
+        if key > best.key {
+            *best = group;
         }
         ControlFlow::Continue(())
     });
-    let mut groups: Vec<Group> = by_ordinal.into_iter().flatten().collect();
+    let mut groups: Vec<Group> = by_ordinal.into_values().collect();
     groups.sort_unstable_by(|a, b| b.cmp(a));
     groups
+}
+
+fn stop_if(is_done: bool) -> ControlFlow<()> {
+    if is_done {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether enough traces are known that nothing up to this moment can overtake or equal.
+fn is_enough(groups: &HashMap<u32, Group>, newest: UnixNanos, enough: Option<usize>) -> bool {
+    let is_ahead = |group: &&Group| group.key > newest.0;
+    enough.is_some_and(|enough| {
+        groups.len() >= enough && groups.values().filter(is_ahead).count() >= enough
+    })
 }
 
 fn for_each_id<S: TraceSource>(
@@ -243,6 +273,12 @@ impl<'a> Page<'a> {
             (Some(after), TraceOrder::Newest) => latest(range) >= after.key,
             (Some(_), TraceOrder::Slowest) => true,
         }
+    }
+
+    /// How many of a source's best traces are enough to settle the page; unknown when some of them may
+    /// belong to earlier pages.
+    fn enough_groups(&self) -> Option<usize> {
+        self.search.after.is_none().then_some(self.wanted)
     }
 
     /// Whether the group's trace belongs to an earlier page, or may by its id.

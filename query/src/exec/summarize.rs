@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::{Signal, SpanId, StatusCode, TraceId, UnixNanos};
 use storage::Snapshot;
-use storage::filter::{Filter, Predicate, Test};
+use storage::filter::Filter;
 
 use super::assemble::{Assembly, SpanRef};
 use super::find_traces::TraceOrder;
@@ -90,8 +90,13 @@ pub fn summarize(
     let mut summaries = HashMap::with_capacity(traces.len());
     for chunk in traces.chunks(TRACES_AT_A_TIME) {
         let assembly = Assembly::read(snapshot, chunk, &[], budget)?;
+        let matching = matching_spans(snapshot, &assembly, filter, budget);
         for (trace_id, spans) in assembly.by_trace()? {
-            let matching = matching_spans(snapshot, &assembly, (trace_id, spans), filter, budget);
+            let matching: Vec<SpanRef> = spans
+                .iter()
+                .copied()
+                .filter(|span| matching.contains(span))
+                .collect();
             if let Some(summary) = summary(&assembly, (trace_id, spans), &matching, order)? {
                 summaries.insert(trace_id, summary);
             }
@@ -107,43 +112,35 @@ pub fn summarize(
     Ok(found)
 }
 
-/// Those of the trace's spans that satisfy the filter, in order.
+/// Those of the spans that satisfy the filter.
 fn matching_spans(
     snapshot: &Snapshot,
     assembly: &Assembly,
-    (trace_id, spans): (TraceId, &[SpanRef]),
     filter: &Filter,
     budget: &mut Budget,
-) -> Vec<SpanRef> {
+) -> HashSet<SpanRef> {
     if filter.all.is_empty() {
         let is_in_time = |span: &&SpanRef| {
             let (keys, row) = assembly.keys(**span);
             filter.time.contains(keys.start(row))
         };
-        return spans.iter().filter(is_in_time).copied().collect();
+        return assembly.spans.iter().filter(is_in_time).copied().collect();
     }
-    let mut of_trace = filter.clone();
-    let test = Test::TraceId(trace_id);
-    of_trace.all.insert(
-        0,
-        Predicate {
-            negated: false,
-            test,
-        },
-    );
-    let mut rows: HashSet<(usize, u32)> = HashSet::new();
-    let parts: HashSet<usize> = spans.iter().map(|span| span.part).collect();
-    for index in parts {
-        let source = &snapshot.sources(Signal::Traces)[assembly.parts[index].source];
-        let found = source.find(&of_trace, &mut |found| {
-            rows.insert((index, found.row));
-            std::ops::ControlFlow::Continue(())
-        });
-        readable(found, source, budget);
+    let mut matching = HashSet::new();
+    for (number, part) in assembly.parts.iter().enumerate() {
+        let source = &snapshot.sources(Signal::Traces)[part.source];
+        let found = readable(source.find_among(filter, &part.rows), source, budget);
+        let mut found = found.unwrap_or_default().into_iter().peekable();
+        for (place, row) in part.rows.iter().enumerate() {
+            if found.next_if_eq(row).is_some() {
+                matching.insert(SpanRef {
+                    part: number,
+                    row: place,
+                });
+            }
+        }
     }
-    let is_match =
-        |span: &&SpanRef| rows.contains(&(span.part, assembly.parts[span.part].rows[span.row]));
-    spans.iter().filter(is_match).copied().collect()
+    matching
 }
 
 fn summary(

@@ -23,7 +23,11 @@ pub fn otlp_json(
     only: Option<&HashSet<SpanId>>,
     budget: &mut Budget,
 ) -> Result<Vec<u8>, QueryError> {
-    let assembly = assemble(snapshot, trace_id, &[], budget)?;
+    let assembly = match only {
+        None => Assembly::read_whole(snapshot, &[trace_id], budget)?,
+        Some(_) => Assembly::read(snapshot, &[trace_id], &[], budget)?,
+    };
+    must_be_there(&assembly, trace_id, budget)?;
     let is_wanted = |span: &SpanRef| {
         let (keys, row) = assembly.keys(*span);
         only.is_none_or(|wanted| keys.span_id(row).is_ok_and(|id| wanted.contains(&id)))
@@ -45,7 +49,7 @@ pub fn spans_of(
     traces: &[TraceId],
     budget: &mut Budget,
 ) -> Result<Vec<Vec<Span>>, QueryError> {
-    let assembly = Assembly::read(snapshot, traces, &[], budget)?;
+    let assembly = Assembly::read_whole(snapshot, traces, budget)?;
     let mut found = Vec::new();
     assembly.for_each_chunk(snapshot, &assembly.spans, budget, &mut |spans| {
         found.extend(spans);
@@ -70,11 +74,20 @@ pub(super) fn assemble(
     budget: &mut Budget,
 ) -> Result<Assembly, QueryError> {
     let assembly = Assembly::read(snapshot, &[trace_id], extra, budget)?;
+    must_be_there(&assembly, trace_id, budget)?;
+    Ok(assembly)
+}
+
+fn must_be_there(
+    assembly: &Assembly,
+    trace_id: TraceId,
+    budget: &Budget,
+) -> Result<(), QueryError> {
     if assembly.spans.is_empty() && !budget.is_incomplete() {
         let message = format!("no span of trace {trace_id} is stored");
         return Err(QueryError::NotFound { message });
     }
-    Ok(assembly)
+    Ok(())
 }
 
 /// Joins JSON arrays into one.

@@ -23,6 +23,9 @@ const _: () = assert!(
 /// A key gets a column when one row in this many has it.
 const ROWS_PER_USE: usize = 32;
 
+/// Distinct values among the rows looked at that make a dictionary worth compressing.
+const MANY_VALUES: usize = 100;
+
 /// One attribute of a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -41,6 +44,8 @@ pub(crate) struct Choice {
     pub(crate) number: KeyNumber,
     /// Whether most values occur once, so that a dictionary would not pay.
     pub(crate) is_mostly_unique: bool,
+    /// Whether its dictionary would be worth compressing.
+    pub(crate) has_many_values: bool,
 }
 
 /// Counts the keys of some rows, to choose columns by.
@@ -100,6 +105,7 @@ impl<'a> KeySurvey<'a> {
                 },
                 number: uses.number,
                 is_mostly_unique: uses.values.len() * 2 > uses.count,
+                has_many_values: uses.values.len() > MANY_VALUES,
             });
         }
         chosen

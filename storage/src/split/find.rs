@@ -1,6 +1,6 @@
 //! Finds the rows of a split that satisfy a filter: index first, rows only where they must be seen.
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use model::{BatchError, UnixNanos};
 
@@ -10,54 +10,61 @@ use crate::columns::time_columns;
 use crate::error::ReadError;
 use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
 use crate::row_set::RowSet;
-use crate::snapshot::{Columns, Match};
+use crate::snapshot::{Columns, Match, Step, TimeOrder};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{query, term};
 
 /// Candidate rows whose columns are read together.
 const VERIFIED_ROWS: usize = 4096;
 
-/// See [`crate::Source::find`].
+/// See [`crate::Source::find_in_order`].
 pub(crate) fn find(
     split: &Split,
     wanted: &Filter,
-    visit: &mut dyn FnMut(Match) -> ControlFlow<()>,
+    order: TimeOrder,
+    visit: &mut dyn FnMut(Step) -> ControlFlow<()>,
 ) -> Result<(), ReadError> {
     if !wanted.may_match(&split.time_range()) {
         return Ok(());
     }
     let files = split.files()?;
-    let candidates = split.guard(|| Candidates::new(split, &files, wanted))?;
+    let all = RowSet::full(split.row_count());
+    let candidates = split.guard(|| Candidates::new(split, &files, wanted, all))?;
     let index = &files.index;
-    let mut rows = candidates
-        .rows
-        .iter()
-        .filter(|row| candidates.fast_fields_match(index, *row));
     let as_match = |row: u32| Match {
         row,
         time: UnixNanos(index.time(row)),
         duration_nano: index.duration_nano(row),
         group: index.trace_ordinal(row),
     };
-    if candidates.unsure.is_empty() {
-        for row in rows {
-            if visit(as_match(row)).is_break() {
-                break;
-            }
-        }
-        return Ok(());
-    }
-    loop {
-        let chunk: Vec<u32> = rows.by_ref().take(VERIFIED_ROWS).collect();
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        for row in candidates.verify(split, &files, chunk)? {
-            if visit(as_match(row)).is_break() {
+    let blocks = files.time_blocks.in_order(order, &wanted.time);
+    for (place, block) in blocks.iter().enumerate() {
+        for row in candidates.rows_in(split, &files, block.rows.clone())? {
+            if visit(Step::Match(as_match(row))).is_break() {
                 return Ok(());
             }
         }
+        let next = blocks.get(place + 1).and_then(|next| next.bound(order));
+        if let Some(bound) = next
+            && visit(Step::Rest(bound)).is_break()
+        {
+            return Ok(());
+        }
     }
+    Ok(())
+}
+
+/// See [`crate::Source::find_among`].
+pub(crate) fn find_among(
+    split: &Split,
+    wanted: &Filter,
+    rows: &[u32],
+) -> Result<Vec<u32>, ReadError> {
+    let files = split.files()?;
+    let mut among = RowSet::empty(split.row_count());
+    rows.iter().for_each(|row| among.insert(*row));
+    let candidates = split.guard(|| Candidates::new(split, &files, wanted, among))?;
+    candidates.rows_in(split, &files, 0..split.row_count())
 }
 
 /// What the index leaves of the rows, and what has still to be looked at.
@@ -79,10 +86,15 @@ struct Unsure<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    fn new(split: &Split, files: &SplitFiles, wanted: &'a Filter) -> Result<Self, ReadError> {
+    fn new(
+        split: &Split,
+        files: &SplitFiles,
+        wanted: &'a Filter,
+        rows: RowSet,
+    ) -> Result<Self, ReadError> {
         let mut candidates = Self {
             wanted,
-            rows: RowSet::full(split.row_count()),
+            rows,
             durations: Vec::new(),
             severities: Vec::new(),
             unsure: Vec::new(),
@@ -138,6 +150,27 @@ impl<'a> Candidates<'a> {
         self.durations.iter().all(duration_matches)
             && self.severities.iter().all(severity_matches)
             && self.wanted.time.contains(UnixNanos(index.time(row)))
+    }
+
+    /// The rows in a range that satisfy the filter, ascending.
+    fn rows_in(
+        &self,
+        split: &Split,
+        files: &SplitFiles,
+        range: Range<u32>,
+    ) -> Result<Vec<u32>, ReadError> {
+        let rows = self.rows.iter_in(range);
+        let rows: Vec<u32> = rows
+            .filter(|row| self.fast_fields_match(&files.index, *row))
+            .collect();
+        if self.unsure.is_empty() {
+            return Ok(rows);
+        }
+        let mut found = Vec::new();
+        for chunk in rows.chunks(VERIFIED_ROWS) {
+            found.extend(self.verify(split, files, chunk.to_vec())?);
+        }
+        Ok(found)
     }
 
     /// Which of the rows satisfy the predicates that are not decided, by looking at the values.

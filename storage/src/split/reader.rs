@@ -16,6 +16,7 @@ use tantivy::TantivyError;
 use super::id::SplitId;
 use super::metadata::{Origin, SplitMetadata};
 use super::parquet_file::ParquetFile;
+use super::time_blocks::TimeBlocks;
 use super::{INDEX_DIR, ROWS_FILE, logical};
 use crate::catalog::PublishedSplit;
 use crate::columns::IdColumn;
@@ -43,6 +44,7 @@ pub(crate) struct Split {
 pub(crate) struct SplitFiles {
     pub(crate) index: TextIndex,
     pub(crate) columns: ParquetFile,
+    pub(crate) time_blocks: TimeBlocks,
 }
 
 impl Split {
@@ -139,7 +141,12 @@ impl Split {
                 .map_err(|error| self.index_error(error))?;
             let columns = ParquetFile::open(&self.dir.join(ROWS_FILE), self.signal, rows)
                 .map_err(|error| self.column_error(error))?;
-            Ok(SplitFiles { index, columns })
+            let time_blocks = TimeBlocks::new(rows, |row| index.time(row));
+            Ok(SplitFiles {
+                index,
+                columns,
+                time_blocks,
+            })
         })
     }
 

@@ -25,17 +25,34 @@ impl LogSource for Fake {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     ) {
-        for (index, (time, _)) in self.rows.iter().enumerate() {
+        let rows = self.rows.iter().zip(0..);
+        let mut rows: Vec<(u64, u32)> = rows
+            .map(|((time, _), row)| (*time, row))
+            .filter(|(time, _)| filter.time.contains(UnixNanos(*time)))
+            .collect();
+        match order {
+            TimeOrder::Any => {}
+            TimeOrder::NewestFirst => rows.sort_by_key(|(time, _)| u64::MAX - time),
+            TimeOrder::OldestFirst => rows.sort_by_key(|(time, _)| *time),
+        }
+        for (place, (time, row)) in rows.iter().enumerate() {
             let found = Match {
-                row: u32::try_from(index).unwrap(),
+                row: *row,
                 time: UnixNanos(*time),
                 duration_nano: 0,
                 group: Match::NO_GROUP,
             };
-            if filter.time.contains(found.time) && visit(found, budget).is_break() {
+            if visit(Step::Match(found), budget).is_break() {
+                return;
+            }
+            if order != TimeOrder::Any
+                && let Some((next, _)) = rows.get(place + 1)
+                && visit(Step::Rest(UnixNanos(*next)), budget).is_break()
+            {
                 return;
             }
         }

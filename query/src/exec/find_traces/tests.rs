@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use storage::Match;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -45,21 +46,33 @@ impl TraceSource for Fake {
     fn find(
         &self,
         filter: &Filter,
+        order: TimeOrder,
         budget: &mut Budget,
-        visit: &mut dyn FnMut(Match, &mut Budget) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step, &mut Budget) -> ControlFlow<()>,
     ) {
         self.searched.set(self.searched.get() + 1);
-        for (index, row) in self.rows.iter().enumerate() {
-            if !row.is_match || !filter.time.contains(UnixNanos(row.start)) {
-                continue;
-            }
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.filter(|(_, row)| row.is_match);
+        let mut rows: Vec<_> = rows
+            .filter(|(_, row)| filter.time.contains(UnixNanos(row.start)))
+            .collect();
+        if order == TimeOrder::NewestFirst {
+            rows.sort_by_key(|(_, row)| Reverse(row.start));
+        }
+        for (place, (index, row)) in rows.iter().enumerate() {
             let found = Match {
-                row: u32::try_from(index).unwrap(),
+                row: u32::try_from(*index).unwrap(),
                 time: UnixNanos(row.start),
                 duration_nano: row.duration,
                 group: u32::from(row.trace),
             };
-            if visit(found, budget).is_break() {
+            if visit(Step::Match(found), budget).is_break() {
+                return;
+            }
+            if order == TimeOrder::NewestFirst
+                && let Some((_, next)) = rows.get(place + 1)
+                && visit(Step::Rest(UnixNanos(next.start)), budget).is_break()
+            {
                 return;
             }
         }

@@ -56,7 +56,19 @@ impl RowSet {
 
     /// Adds rows that lie side by side; panics when the split has not all of them.
     pub(crate) fn insert_range(&mut self, rows: Range<u32>) {
-        rows.for_each(|row| self.insert(row));
+        assert!(
+            rows.end <= self.row_count,
+            "rows {rows:?} of {}",
+            self.row_count
+        );
+        let mut row = rows.start;
+        while row < rows.end {
+            let bit = row % 64;
+            let count = (64 - bit).min(rows.end - row);
+            let ones = u64::MAX >> (64 - count);
+            self.words[(row / 64) as usize] |= ones << bit;
+            row += count;
+        }
     }
 
     /// Whether the row is in the set.
@@ -159,6 +171,15 @@ mod tests {
             [63, 65, 500].map(|row| rows.contains(row)),
             [true, false, false]
         );
+    }
+
+    #[test]
+    fn a_range_of_rows_is_added() {
+        for range in [0..0, 3..4, 60..70, 0..64, 64..130, 1..129] {
+            let mut rows = RowSet::empty(130);
+            rows.insert_range(range.clone());
+            assert_eq!(rows.iter().collect::<Vec<_>>(), range.collect::<Vec<_>>());
+        }
     }
 
     #[test]

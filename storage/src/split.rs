@@ -15,6 +15,7 @@ pub(crate) mod reader;
 mod row_writer;
 pub(crate) mod sort;
 mod source_rows;
+mod template;
 mod time_blocks;
 pub(crate) mod writer;
 

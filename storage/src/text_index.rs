@@ -34,6 +34,8 @@ pub(crate) const SEVERITY: &str = "severity_number";
 pub(crate) struct Fields {
     /// `key=value` of the row's own attributes, its events and links.
     pub(crate) attribute: Field,
+    /// The same for terms whose rows come in long runs; the documents are the boundaries of runs.
+    pub(crate) attribute_run: Field,
     /// Keys of which the values have no terms.
     pub(crate) filtered_key: Field,
     /// Number of the row's resource.
@@ -67,6 +69,7 @@ pub(crate) enum SignalFields {
 pub(crate) fn index_schema(signal: Signal) -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let attribute = add_text(&mut builder, "attribute");
+    let attribute_run = add_text(&mut builder, "attribute_run");
     let filtered_key = add_text(&mut builder, "filtered_key");
     let resource = add_bytes(&mut builder, "resource");
     let resource_attribute = add_text(&mut builder, "resource_attribute");
@@ -91,6 +94,7 @@ pub(crate) fn index_schema(signal: Signal) -> (Schema, Fields) {
     };
     let fields = Fields {
         attribute,
+        attribute_run,
         filtered_key,
         resource,
         resource_attribute,

@@ -13,6 +13,7 @@ use model::ValueType;
 
 use super::keys::KeyNumber;
 use super::physical::{DEDICATED_MAX, Dedicated, dedicated_byte, rest_entry_fields};
+use super::template::Parts;
 
 /// Most columns for single attributes: each makes reading a whole trace a little dearer.
 const COLUMNS_MAX: usize = 24;
@@ -23,6 +24,8 @@ const _: () = assert!(
 /// A key gets a column when one row in this many has it.
 const ROWS_PER_USE: usize = 32;
 
+/// Distinct texts for each template that make taking them apart worth its while.
+const TEXTS_PER_TEMPLATE: usize = 4;
 /// Distinct values among the rows looked at that make a dictionary worth compressing.
 const MANY_VALUES: usize = 100;
 
@@ -46,6 +49,8 @@ pub(crate) struct Choice {
     pub(crate) is_mostly_unique: bool,
     /// Whether its dictionary would be worth compressing.
     pub(crate) has_many_values: bool,
+    /// Whether what is not in its templates is mostly text.
+    pub(crate) has_text_values: bool,
 }
 
 /// Counts the keys of some rows, to choose columns by.
@@ -88,7 +93,7 @@ impl<'a> KeySurvey<'a> {
             .uses
             .into_iter()
             .filter(|(_, uses)| uses.count * ROWS_PER_USE >= row_count)
-            .filter(|(_, uses)| uses.number.index().is_some())
+            .filter(|((key, _), uses)| uses.number.index().is_some() && Dedicated::is_possible(key))
             .filter_map(|((key, code), uses)| Some((key, scalar_type(code)?, uses)))
             .collect();
         uses.sort_by(|(a, _, x), (b, _, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
@@ -98,17 +103,53 @@ impl<'a> KeySurvey<'a> {
             {
                 continue;
             }
-            chosen.push(Choice {
-                column: Dedicated {
-                    key: key.to_owned(),
-                    value_type,
-                },
-                number: uses.number,
-                is_mostly_unique: uses.values.len() * 2 > uses.count,
-                has_many_values: uses.values.len() > MANY_VALUES,
-            });
+            chosen.push(choice(key, value_type, &uses));
         }
         chosen
+    }
+}
+
+fn choice(key: &str, value_type: ValueType, uses: &Uses<'_>) -> Choice {
+    let is_mostly_unique = uses.values.len() * 2 > uses.count;
+    let shape = Shape::of(&uses.values);
+    let column = Dedicated {
+        key: key.to_owned(),
+        value_type,
+        is_templated: value_type == ValueType::String
+            && is_mostly_unique
+            && shape.has_few_templates,
+    };
+    Choice {
+        column,
+        number: uses.number,
+        is_mostly_unique,
+        has_many_values: uses.values.len() > MANY_VALUES,
+        has_text_values: shape.has_text_values,
+    }
+}
+
+/// What texts look like when they are taken apart.
+struct Shape {
+    has_few_templates: bool,
+    has_text_values: bool,
+}
+
+impl Shape {
+    fn of(texts: &HashSet<&str>) -> Self {
+        let (mut templates, mut parts) = (HashSet::new(), Parts::default());
+        let (mut text_bytes, mut value_bytes) = (0, 0);
+        for text in texts {
+            parts.set(text);
+            text_bytes += parts.text_bytes;
+            value_bytes += parts.values.len();
+            if !templates.contains(&parts.template) {
+                templates.insert(parts.template.clone());
+            }
+        }
+        Self {
+            has_few_templates: templates.len() * TEXTS_PER_TEMPLATE <= texts.len(),
+            has_text_values: text_bytes * 4 > value_bytes,
+        }
     }
 }
 
@@ -143,6 +184,11 @@ struct Column {
 
 enum Values {
     String(StringBuilder),
+    Templated {
+        templates: StringBuilder,
+        values: BinaryBuilder,
+        parts: Parts,
+    },
     Bool(BooleanBuilder),
     Int(Int64Builder),
     Double(Float64Builder),
@@ -216,8 +262,8 @@ impl AttributeColumns {
 
     /// The dedicated columns, the map of the rest, the layouts; empty again afterwards.
     pub(crate) fn finish(&mut self) -> (Vec<ArrayRef>, ArrayRef, ArrayRef) {
-        let columns = self.columns.iter_mut().map(|column| column.values.finish());
-        let columns = columns.collect();
+        let columns = self.columns.iter_mut();
+        let columns = columns.flat_map(|column| column.values.finish()).collect();
         let fields = rest_entry_fields();
         let entries = StructArray::new(
             fields.clone(),
@@ -241,6 +287,11 @@ impl Column {
             ValueType::Bool => Values::Bool(BooleanBuilder::new()),
             ValueType::Int => Values::Int(Int64Builder::new()),
             ValueType::Double => Values::Double(Float64Builder::new()),
+            _ if column.is_templated => Values::Templated {
+                templates: StringBuilder::new(),
+                values: BinaryBuilder::new(),
+                parts: Parts::default(),
+            },
             _ => Values::String(StringBuilder::new()),
         };
         Self {
@@ -256,6 +307,15 @@ impl Column {
         }
         match &mut self.values {
             Values::String(builder) => builder.append_value(entry.text),
+            Values::Templated {
+                templates,
+                values,
+                parts,
+            } => {
+                parts.set(entry.text);
+                templates.append_value(&parts.template);
+                values.append_value(&parts.values);
+            }
             Values::Bool(builder) => match entry.text.parse() {
                 Ok(value) => builder.append_value(value),
                 Err(_) => return false,
@@ -278,6 +338,7 @@ impl Values {
         use arrow_array::builder::ArrayBuilder as _;
         match self {
             Self::String(builder) => builder.len(),
+            Self::Templated { templates, .. } => templates.len(),
             Self::Bool(builder) => builder.len(),
             Self::Int(builder) => builder.len(),
             Self::Double(builder) => builder.len(),
@@ -287,18 +348,27 @@ impl Values {
     fn append_null(&mut self) {
         match self {
             Self::String(builder) => builder.append_null(),
+            Self::Templated {
+                templates, values, ..
+            } => {
+                templates.append_null();
+                values.append_null();
+            }
             Self::Bool(builder) => builder.append_null(),
             Self::Int(builder) => builder.append_null(),
             Self::Double(builder) => builder.append_null(),
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    fn finish(&mut self) -> Vec<ArrayRef> {
         match self {
-            Self::String(builder) => Arc::new(builder.finish()),
-            Self::Bool(builder) => Arc::new(builder.finish()),
-            Self::Int(builder) => Arc::new(builder.finish()),
-            Self::Double(builder) => Arc::new(builder.finish()),
+            Self::String(builder) => vec![Arc::new(builder.finish())],
+            Self::Templated {
+                templates, values, ..
+            } => vec![Arc::new(templates.finish()), Arc::new(values.finish())],
+            Self::Bool(builder) => vec![Arc::new(builder.finish())],
+            Self::Int(builder) => vec![Arc::new(builder.finish())],
+            Self::Double(builder) => vec![Arc::new(builder.finish())],
         }
     }
 }

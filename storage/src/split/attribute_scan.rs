@@ -1,12 +1,14 @@
 //! Looks for an attribute in the columns, for keys whose values have no terms.
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array, ArrayRef, ListArray, MapArray, RecordBatch};
+use arrow_array::{ArrayRef, ListArray, MapArray, RecordBatch};
 use model::schema::column;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
-use super::logical::{Rest, value_text};
+use super::logical::{DedicatedValues, Rest};
 use super::parquet_file::ParquetFile;
+use super::physical::Dedicated;
+use super::template::Parts;
 use crate::columns::MapTexts;
 use crate::filter::TextMatch;
 use crate::text_index::attributes::place;
@@ -23,7 +25,8 @@ pub(crate) fn matches(
         .dedicated()
         .iter()
         .filter(|dedicated| dedicated.key == key && places & place::RECORD != 0);
-    let mut names: Vec<String> = dedicated.map(|dedicated| dedicated.column()).collect();
+    let dedicated: Vec<&Dedicated> = dedicated.collect();
+    let mut names: Vec<String> = dedicated.iter().flat_map(|it| it.columns()).collect();
     let parts = [
         (place::RECORD, column::ATTRIBUTES),
         (place::EVENT, column::EVENTS),
@@ -42,25 +45,39 @@ pub(crate) fn matches(
         match field.name().as_str() {
             column::ATTRIBUTES => in_map(&batch, key, wanted, &mut found)?,
             column::EVENTS | column::LINKS => in_list(array, key, wanted, &mut found)?,
-            _ => in_column(array, wanted, &mut found)?,
+            _ => {}
         }
+    }
+    for column in dedicated {
+        in_column(&DedicatedValues::new(column, &batch)?, wanted, &mut found)?;
     }
     Ok(found)
 }
 
-fn in_column(array: &ArrayRef, wanted: &TextMatch, found: &mut [bool]) -> ParquetResult<()> {
-    if let Some(texts) = array.as_string_opt::<i32>() {
-        for (found, text) in found.iter_mut().zip(texts) {
-            *found |= text.is_some_and(|text| wanted.matches(text));
-        }
-        return Ok(());
+fn in_column(
+    values: &DedicatedValues<'_>,
+    wanted: &TextMatch,
+    found: &mut [bool],
+) -> ParquetResult<()> {
+    let mut parts = Parts::default();
+    if let TextMatch::Exact(text) = wanted {
+        parts.set(text);
     }
     let mut text = String::new();
     for (row, found) in found.iter_mut().enumerate() {
-        if array.is_valid(row) {
-            value_text(array, row, &mut text)?;
-            *found |= wanted.matches(&text);
+        if !values.is_valid(row) {
+            continue;
         }
+        *found |= match (wanted, values.parts(row)) {
+            // Equal texts are taken apart alike.
+            (TextMatch::Exact(_), Some((template, values))) => {
+                values == parts.values && template == parts.template
+            }
+            _ => {
+                values.text(row, &mut text)?;
+                wanted.matches(&text)
+            }
+        };
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ use model::{BatchError, Signal, SpanId, double_text};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use super::parquet_file::ParquetFile;
-use super::physical::{ATTRIBUTE_LAYOUT, PARENT_OFFSET, layout_entry};
+use super::physical::{ATTRIBUTE_LAYOUT, Dedicated, PARENT_OFFSET, layout_entry};
+use super::template;
 use crate::columns::typed;
 use crate::snapshot::Columns;
 
@@ -76,7 +77,7 @@ fn read_physical(
     for field in wanted {
         match field.name().as_str() {
             column::ATTRIBUTES | column::ATTRIBUTE_TYPES => {
-                names.extend(file.dedicated().iter().map(|dedicated| dedicated.column()));
+                names.extend(file.dedicated().iter().flat_map(Dedicated::columns));
                 names.extend([column::ATTRIBUTES.to_owned(), ATTRIBUTE_LAYOUT.to_owned()]);
             }
             column::PARENT_SPAN_ID => {
@@ -165,7 +166,7 @@ fn attribute_columns(
     let rest = Rest::new(physical)?;
     let mut dedicated = Vec::with_capacity(file.dedicated().len());
     for column in file.dedicated() {
-        dedicated.push((column, named(physical, &column.column())?));
+        dedicated.push((column, DedicatedValues::new(column, physical)?));
     }
     let mut entries = Entries::new(file.dedicated().iter().map(|column| column.key.as_str()));
     let mut text = String::new();
@@ -174,11 +175,11 @@ fn attribute_columns(
         for byte in layouts.value(row) {
             match layout_entry(*byte) {
                 Ok(number) => {
-                    let (column, array) = dedicated
+                    let (column, values) = dedicated
                         .get(number)
-                        .filter(|(_, array)| array.is_valid(row))
+                        .filter(|(_, values)| values.is_valid(row))
                         .ok_or_else(|| damaged("a layout names a value that is not there"))?;
-                    value_text(array, row, &mut text)?;
+                    values.text(row, &mut text)?;
                     entries.push_known(number, column.value_type as u8, Some(&text));
                 }
                 Err(type_code) => {
@@ -195,24 +196,58 @@ fn attribute_columns(
     entries.finish(logical)
 }
 
-/// Writes the text of a value of a dedicated column into `text`.
-pub(crate) fn value_text(array: &ArrayRef, row: usize, text: &mut String) -> ParquetResult<()> {
-    use std::fmt::Write as _;
-    text.clear();
-    match array.data_type() {
-        DataType::Utf8 => text.push_str(array.as_string::<i32>().value(row)),
-        DataType::Boolean if array.as_boolean().value(row) => text.push_str("true"),
-        DataType::Boolean => text.push_str("false"),
-        DataType::Int64 => {
-            // Writing to a string cannot fail.
-            let _written = write!(text, "{}", array.as_primitive::<Int64Type>().value(row));
-        }
-        DataType::Float64 => {
-            text.push_str(&double_text(array.as_primitive::<Float64Type>().value(row)));
-        }
-        _ => return Err(damaged("an attribute column has another type")),
+/// The values of a key that has a column of its own, or two.
+pub(crate) struct DedicatedValues<'a> {
+    array: &'a ArrayRef,
+    /// What the templates in `array` are filled with.
+    values: Option<&'a BinaryArray>,
+}
+
+impl<'a> DedicatedValues<'a> {
+    pub(crate) fn new(column: &Dedicated, physical: &'a RecordBatch) -> ParquetResult<Self> {
+        let mut names = column.columns().into_iter();
+        let array = named(physical, &names.next().unwrap_or_default())?;
+        let values = names.next().map(|name| typed(physical, &name));
+        Ok(Self {
+            array,
+            values: values.transpose().map_err(wrong)?,
+        })
     }
-    Ok(())
+
+    pub(crate) fn is_valid(&self, row: usize) -> bool {
+        self.array.is_valid(row)
+    }
+
+    /// Template and values of a text that is taken apart.
+    pub(crate) fn parts(&self, row: usize) -> Option<(&'a str, &'a [u8])> {
+        let template = self.array.as_string_opt::<i32>()?.value(row);
+        Some((template, self.values?.value(row)))
+    }
+
+    /// Writes the text of a value into `text`.
+    pub(crate) fn text(&self, row: usize, text: &mut String) -> ParquetResult<()> {
+        use std::fmt::Write as _;
+        text.clear();
+        let array = self.array;
+        if let Some((template, values)) = self.parts(row) {
+            let filled = template::fill(template, values, text);
+            return filled.ok_or_else(|| damaged("a template has other values"));
+        }
+        match array.data_type() {
+            DataType::Utf8 => text.push_str(array.as_string::<i32>().value(row)),
+            DataType::Boolean if array.as_boolean().value(row) => text.push_str("true"),
+            DataType::Boolean => text.push_str("false"),
+            DataType::Int64 => {
+                // Writing to a string cannot fail.
+                let _written = write!(text, "{}", array.as_primitive::<Int64Type>().value(row));
+            }
+            DataType::Float64 => {
+                text.push_str(&double_text(array.as_primitive::<Float64Type>().value(row)));
+            }
+            _ => return Err(damaged("an attribute column has another type")),
+        }
+        Ok(())
+    }
 }
 
 /// The map of attributes without a column of their own.

@@ -19,32 +19,54 @@ const DEDICATED_BYTE: u8 = 0x80;
 /// Columns that a byte of a layout can name.
 pub(crate) const DEDICATED_MAX: usize = 0x7f;
 
-/// A column for the values of one key that have one type.
+/// What the names of the two columns of a text that is taken apart end with.
+const TEMPLATE_SUFFIX: &str = "/template";
+const VALUES_SUFFIX: &str = "/values";
+
+/// A column for the values of one key that have one type, or two for texts that are taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dedicated {
     pub(crate) key: String,
     /// Text, boolean, integer or double.
     pub(crate) value_type: ValueType,
+    /// Whether the texts are taken apart: see [`super::template`].
+    pub(crate) is_templated: bool,
 }
 
 impl Dedicated {
-    /// The name of the column.
-    pub(crate) fn column(&self) -> String {
-        format!("{DEDICATED_PREFIX}{}", self.key)
+    /// Whether a key can have a column: its name must not look like that of another column.
+    pub(crate) fn is_possible(key: &str) -> bool {
+        !key.ends_with(TEMPLATE_SUFFIX) && !key.ends_with(VALUES_SUFFIX)
     }
 
-    fn field(&self) -> Field {
-        let data_type = match self.value_type {
-            ValueType::Bool => DataType::Boolean,
-            ValueType::Int => DataType::Int64,
-            ValueType::Double => DataType::Float64,
-            _ => DataType::Utf8,
+    /// The names of its columns: one, or those of templates and values.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let name = format!("{DEDICATED_PREFIX}{}", self.key);
+        if self.is_templated {
+            let part = |suffix: &str| format!("{name}{suffix}");
+            vec![part(TEMPLATE_SUFFIX), part(VALUES_SUFFIX)]
+        } else {
+            vec![name]
+        }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let types: &[DataType] = match self.value_type {
+            ValueType::Bool => &[DataType::Boolean],
+            ValueType::Int => &[DataType::Int64],
+            ValueType::Double => &[DataType::Float64],
+            _ => &[DataType::Utf8, DataType::Binary],
         };
-        Field::new(self.column(), data_type, true)
+        let columns = self.columns().into_iter().zip(types);
+        columns
+            .map(|(name, data_type)| Field::new(name, data_type.clone(), true))
+            .collect()
     }
 
+    /// What the column is for; `None` for the second one of two.
     fn of_field(field: &Field) -> Option<Self> {
-        let key = field.name().strip_prefix(DEDICATED_PREFIX)?.to_owned();
+        let name = field.name().strip_prefix(DEDICATED_PREFIX)?;
+        let key = name.strip_suffix(TEMPLATE_SUFFIX);
         let value_type = match field.data_type() {
             DataType::Boolean => ValueType::Bool,
             DataType::Int64 => ValueType::Int,
@@ -52,7 +74,11 @@ impl Dedicated {
             DataType::Utf8 => ValueType::String,
             _ => return None,
         };
-        Some(Self { key, value_type })
+        Some(Self {
+            key: key.unwrap_or(name).to_owned(),
+            value_type,
+            is_templated: key.is_some(),
+        })
     }
 }
 
@@ -77,7 +103,7 @@ pub(crate) fn physical_schema(signal: Signal, dedicated: &[Dedicated]) -> Schema
     for field in schema::schema(signal).fields() {
         match field.name().as_str() {
             column::ATTRIBUTES => {
-                fields.extend(dedicated.iter().map(|column| Arc::new(column.field())));
+                fields.extend(dedicated.iter().flat_map(Dedicated::fields).map(Arc::new));
                 fields.push(Arc::new(rest_field()));
             }
             column::ATTRIBUTE_TYPES => {

@@ -11,6 +11,8 @@ use super::attribute_columns::Choice;
 
 /// Rows that are decoded together; a smaller number makes reading one trace cheaper.
 const PAGE_ROWS: usize = 1024;
+/// A page ends after a quarter of its rows, a half or three quarters when it has this many bytes.
+const PAGE_BYTES: usize = 24 << 10;
 /// Rows that share dictionaries.
 pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 
@@ -42,7 +44,8 @@ pub(crate) fn writer_properties(
         .set_created_by("spandrel".to_owned())
         .set_compression(Compression::UNCOMPRESSED)
         .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_write_batch_size(PAGE_ROWS / 4)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for path in COMPRESSED {
@@ -68,19 +71,38 @@ pub(crate) fn writer_properties(
         .set_column_statistics_enabled(column::TRACE_ID.into(), EnabledStatistics::Page)
         .set_column_statistics_enabled(time.into(), EnabledStatistics::Page);
     for choice in choices {
-        let path = ColumnPath::new(vec![choice.column.column()]);
-        let is_text = choice.column.value_type == ValueType::String;
-        if choice.is_mostly_unique {
-            builder = match choice.column.value_type {
-                ValueType::Int => delta(builder, path.clone()),
-                _ => builder.set_column_dictionary_enabled(path.clone(), false),
-            };
-        }
-        if is_text && choice.has_many_values {
-            builder = compressed(builder, path)?;
-        }
+        builder = attribute_properties(builder, choice)?;
     }
     Ok(builder.build())
+}
+
+fn attribute_properties(
+    mut builder: WriterPropertiesBuilder,
+    choice: &Choice,
+) -> Result<WriterPropertiesBuilder, ParquetError> {
+    let mut paths = choice.column.columns().into_iter();
+    let mut next = || ColumnPath::new(vec![paths.next().unwrap_or_default()]);
+    let path = next();
+    if choice.column.is_templated {
+        builder = compressed(builder, path)?;
+        let path = next();
+        if choice.has_text_values {
+            builder = compressed(builder, path.clone())?;
+        }
+        return Ok(builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY));
+    }
+    if choice.is_mostly_unique {
+        builder = match choice.column.value_type {
+            ValueType::Int => delta(builder, path.clone()),
+            _ => builder.set_column_dictionary_enabled(path.clone(), false),
+        };
+    }
+    if choice.column.value_type == ValueType::String && choice.has_many_values {
+        builder = compressed(builder, path)?;
+    }
+    Ok(builder)
 }
 
 fn compressed(

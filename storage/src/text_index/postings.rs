@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use hashbrown::HashTable;
 use twox_hash::XxHash3_64;
 
+/// Rows for each boundary of a run that make it worth keeping boundaries instead of rows.
+const ROWS_PER_BOUNDARY: u32 = 3;
+
 /// The rows of one term, ascending and each once: differences as numbers of seven bits a byte.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Postings {
@@ -34,6 +37,21 @@ impl Postings {
     /// How many rows there are.
     pub(crate) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Where runs of rows that lie side by side begin and end, one after the other, if there are much
+    /// fewer of them than rows. An end is the first row after a run.
+    pub(crate) fn boundaries(&self) -> Option<Self> {
+        let (mut boundaries, mut end) = (Self::default(), None);
+        for row in self.iter() {
+            if end != Some(row) {
+                end.into_iter().for_each(|end| boundaries.push(end));
+                boundaries.push(row);
+            }
+            end = Some(row + 1);
+        }
+        end.into_iter().for_each(|end| boundaries.push(end));
+        (boundaries.count <= self.count / ROWS_PER_BOUNDARY).then_some(boundaries)
     }
 
     /// The rows, ascending.
@@ -188,6 +206,16 @@ mod tests {
         let expected = [0, 1, 2, 130, 40_000, 4_000_000_000];
         assert_eq!(postings.iter().collect::<Vec<_>>(), expected);
         assert_eq!(postings.count(), 6);
+    }
+
+    #[test]
+    fn rows_in_long_runs_have_boundaries() {
+        let mut postings = Postings::default();
+        (5..20).chain(30..42).for_each(|row| postings.push(row));
+        let boundaries = postings.boundaries().unwrap();
+        assert_eq!(boundaries.iter().collect::<Vec<_>>(), [5, 20, 30, 42]);
+        (50..60).step_by(2).for_each(|row| postings.push(row));
+        assert!(postings.boundaries().is_none());
     }
 
     #[test]

@@ -176,6 +176,7 @@ fn text(index: &TextIndex, field: Field, wanted: &TextMatch) -> TantivyResult<An
 fn attribute(index: &TextIndex, key: &str, value: &TextMatch) -> TantivyResult<Answer> {
     let Fields {
         attribute,
+        attribute_run,
         resource,
         resource_attribute,
         scope,
@@ -189,6 +190,9 @@ fn attribute(index: &TextIndex, key: &str, value: &TextMatch) -> TantivyResult<A
         TextMatch::Any => TextMatch::Prefix(of_key),
     };
     let mut answer = text(index, attribute, &wanted)?;
+    let of_runs = text(index, attribute_run, &wanted)?;
+    answer.sure.unite(&of_runs.sure);
+    answer.maybe.unite(&of_runs.maybe);
     for (field, numbers) in [(resource_attribute, resource), (scope_attribute, scope)] {
         let found = text(index, field, &wanted)?;
         answer

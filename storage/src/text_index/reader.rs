@@ -178,7 +178,10 @@ impl TextIndex {
     /// Rows with exactly this term.
     pub(crate) fn rows_of_term(&self, term: &Term) -> TantivyResult<RowSet> {
         let mut rows = RowSet::empty(self.row_count);
-        self.visit_rows(term, &mut |row| rows.insert(row))?;
+        let inverted = self.segment.inverted_index(term.field())?;
+        if let Some(info) = inverted.get_term_info(term)? {
+            self.add_rows(&inverted, term.field(), &info, &mut rows)?;
+        }
         Ok(rows)
     }
 
@@ -187,7 +190,7 @@ impl TextIndex {
         let mut rows = RowSet::empty(self.row_count);
         let inverted = self.segment.inverted_index(field)?;
         self.visit_terms(field, prefix, &mut |_, info| {
-            visit_postings(&inverted, info, &mut |row| rows.insert(row))
+            self.add_rows(&inverted, field, info, &mut rows)
         })?;
         Ok(rows)
     }
@@ -200,13 +203,10 @@ impl TextIndex {
     ) -> TantivyResult<(RowSet, RowSet)> {
         let (mut yes, mut no) = (RowSet::empty(self.row_count), RowSet::empty(self.row_count));
         let inverted = self.segment.inverted_index(field)?;
-        self.visit_terms(field, "", &mut |text, info| {
-            let rows = match verdict(text) {
-                Some(true) => &mut yes,
-                Some(false) => &mut no,
-                None => return Ok(()),
-            };
-            visit_postings(&inverted, info, &mut |row| rows.insert(row))
+        self.visit_terms(field, "", &mut |text, info| match verdict(text) {
+            Some(true) => self.add_rows(&inverted, field, info, &mut yes),
+            Some(false) => self.add_rows(&inverted, field, info, &mut no),
+            None => Ok(()),
         })?;
         Ok((yes, no))
     }
@@ -217,7 +217,7 @@ impl TextIndex {
         let inverted = self.segment.inverted_index(field)?;
         let mut terms = inverted.terms().stream()?;
         while terms.advance() {
-            visit_postings(&inverted, terms.value(), &mut |row| rows.insert(row))?;
+            self.add_rows(&inverted, field, terms.value(), &mut rows)?;
         }
         Ok(rows)
     }
@@ -227,7 +227,10 @@ impl TextIndex {
         let mut rows = RowSet::empty(self.row_count);
         for number in numbers.iter() {
             let term = Term::from_field_bytes(field, &number.to_be_bytes());
-            self.visit_rows(&term, &mut |row| rows.insert(row))?;
+            let inverted = self.segment.inverted_index(field)?;
+            if let Some(info) = inverted.get_term_info(&term)? {
+                self.add_rows(&inverted, field, &info, &mut rows)?;
+            }
         }
         Ok(rows)
     }
@@ -277,12 +280,22 @@ impl TextIndex {
         Ok(())
     }
 
-    fn visit_rows(&self, term: &Term, visit: &mut dyn FnMut(u32)) -> TantivyResult<()> {
-        let inverted = self.segment.inverted_index(term.field())?;
-        match inverted.get_term_info(term)? {
-            Some(info) => visit_postings(&inverted, &info, visit),
-            None => Ok(()),
+    /// Adds the rows of a term, whose documents may be the boundaries of runs.
+    fn add_rows(
+        &self,
+        inverted: &InvertedIndexReader,
+        field: Field,
+        info: &TermInfo,
+        rows: &mut RowSet,
+    ) -> TantivyResult<()> {
+        if field != self.fields.attribute_run {
+            return visit_postings(inverted, info, &mut |row| rows.insert(row));
         }
+        let mut start = None;
+        visit_postings(inverted, info, &mut |boundary| match start.take() {
+            None => start = Some(boundary),
+            Some(start) => rows.insert_range(start..boundary),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds the index of a split, row by row.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use model::{Signal, TraceId};
@@ -208,8 +209,10 @@ impl IndexWriter {
         let filtered = filtered
             .into_iter()
             .map(|(key, rows)| (term::term(&key.key).as_bytes().to_vec(), rows));
+        let (of_rows, of_runs) = by_runs(self.attributes.terms());
         let mut terms = vec![
-            (fields.attribute, self.attributes.terms()),
+            (fields.attribute, of_rows),
+            (fields.attribute_run, of_runs),
             (fields.filtered_key, sorted_terms(filtered)),
             (fields.resource, self.resources.number_terms()),
             (
@@ -272,6 +275,18 @@ impl Envelopes {
         let numbers = (0_u32..).map(|number| number.to_be_bytes().to_vec());
         sorted_terms(numbers.zip(&self.rows))
     }
+}
+
+/// The terms that keep their rows, and those that have the boundaries of runs instead.
+fn by_runs(terms: SortedTerms<'_>) -> (SortedTerms<'_>, SortedTerms<'_>) {
+    let (mut of_rows, mut of_runs) = (SortedTerms::new(), SortedTerms::new());
+    for (term, rows) in terms {
+        match rows.boundaries() {
+            Some(boundaries) => of_runs.push((term, Cow::Owned(boundaries))),
+            None => of_rows.push((term, rows)),
+        }
+    }
+    (of_rows, of_runs)
 }
 
 fn table_terms(table: &TermTable) -> SortedTerms<'_> {

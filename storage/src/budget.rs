@@ -1,12 +1,17 @@
 //! The memory budget of the hot buffer: taken before an append is queued, returned after its seal.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 /// Counts the bytes of batches that are queued or in the hot buffer.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     capacity_bytes: u64,
     used_bytes: AtomicU64,
+    freed: Notify,
 }
 
 impl MemoryBudget {
@@ -14,6 +19,7 @@ impl MemoryBudget {
         Self {
             capacity_bytes,
             used_bytes: AtomicU64::new(0),
+            freed: Notify::new(),
         }
     }
 
@@ -40,6 +46,24 @@ impl MemoryBudget {
     pub(crate) fn give_back(&self, bytes: u64) {
         let before = self.used_bytes.fetch_sub(bytes, Ordering::AcqRel);
         debug_assert!(before >= bytes, "gave back more than was taken");
+        self.freed.notify_waiters();
+    }
+
+    /// Returns when `bytes` would fit, or after so long. Others may be quicker to take them.
+    pub(crate) async fn wait_for_room(&self, bytes: u64, wait_max: Duration) {
+        let deadline = Instant::now() + wait_max;
+        loop {
+            // Whoever gives back after this line is heard.
+            let freed = self.freed.notified();
+            if self.has_room(bytes) || timeout_at(deadline, freed).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        let used = self.used_bytes();
+        used == 0 || used.saturating_add(bytes) <= self.capacity_bytes
     }
 
     pub(crate) fn used_bytes(&self) -> u64 {
@@ -63,6 +87,19 @@ mod tests {
         budget.give_back(60);
         assert_eq!(budget.try_take(50), Ok(()));
         assert_eq!(budget.used_bytes(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_room_goes_on_when_there_is_some_or_when_the_time_is_up() {
+        let budget = MemoryBudget::new(100);
+        budget.take(90);
+        let start = Instant::now();
+        budget.wait_for_room(20, Duration::from_secs(3)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(3));
+        let wait = budget.wait_for_room(20, Duration::from_secs(3));
+        let give_back = async { budget.give_back(30) };
+        tokio::join!(biased; wait, give_back);
+        assert_eq!(start.elapsed(), Duration::from_secs(3));
     }
 
     #[test]

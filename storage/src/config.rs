@@ -31,8 +31,11 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "4000000")]
     pub compaction_rows_max: NonZeroU64,
     /// Memory held by records not yet in a split above which senders are told to retry later.
-    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "256MiB", value_parser = parse_byte_size)]
+    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "128MiB", value_parser = parse_byte_size)]
     pub hot_bytes_max: NonZeroU64,
+    /// How long an append may wait for such memory before its sender is told.
+    #[arg(long, env = "SPANDREL_APPEND_WAIT", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub append_wait: Duration,
     /// Export requests that may wait for the disk; more are told to retry later.
     #[arg(long, env = "SPANDREL_WAL_QUEUE_REQUESTS", default_value = "1024")]
     pub wal_queue_requests: NonZeroUsize,
@@ -51,6 +54,7 @@ pub struct StorageConfig {
     pub(crate) seal_age: Duration,
     pub(crate) compaction_rows_max: u64,
     pub(crate) hot_bytes_max: u64,
+    pub(crate) append_wait: Duration,
     pub(crate) wal_queue_requests: usize,
     pub(crate) wal_file_bytes: u64,
 }
@@ -121,6 +125,7 @@ impl TryFrom<StorageArgs> for StorageConfig {
             seal_age: args.seal_age,
             compaction_rows_max: args.compaction_rows_max.get(),
             hot_bytes_max,
+            append_wait: args.append_wait,
             wal_queue_requests: args.wal_queue_requests.get(),
             wal_file_bytes: args.wal_file_bytes.get(),
         })
@@ -137,7 +142,8 @@ impl StorageConfig {
             seal_rows: 500_000,
             seal_age: Duration::from_secs(300),
             compaction_rows_max: 4_000_000,
-            hot_bytes_max: 256 << 20,
+            hot_bytes_max: 128 << 20,
+            append_wait: Duration::from_secs(1),
             wal_queue_requests: 1024,
             wal_file_bytes: 64 << 20,
         }

@@ -159,7 +159,14 @@ impl Storage {
             return Ok(());
         }
         let (answer, answered) = oneshot::channel();
-        self.enqueue(append, answer)?;
+        let shared = &self.inner.shared;
+        let budget_bytes = append.batch.get_array_memory_size() as u64;
+        // A seal that ends in a moment is better waited for than told to a sender.
+        shared
+            .budget
+            .wait_for_room(budget_bytes, shared.config.append_wait)
+            .await;
+        self.enqueue(append, budget_bytes, answer)?;
         // The thread drops an append unanswered only when it ends.
         answered.await.unwrap_or(Err(AppendError::ShuttingDown))
     }
@@ -167,6 +174,7 @@ impl Storage {
     fn enqueue(
         &self,
         append: Append,
+        budget_bytes: u64,
         answer: oneshot::Sender<Result<(), AppendError>>,
     ) -> Result<(), AppendError> {
         let limit_bytes = wal::format::PAYLOAD_BYTES_MAX;
@@ -197,7 +205,6 @@ impl Storage {
             mpsc::error::TrySendError::Closed(()) => AppendError::ShuttingDown,
         })?;
         let shared = &self.inner.shared;
-        let budget_bytes = append.batch.get_array_memory_size() as u64;
         shared
             .budget
             .try_take(budget_bytes)

@@ -126,7 +126,10 @@ async fn two_servers_never_share_a_directory() {
 #[tokio::test]
 async fn appends_above_the_memory_limit_are_refused_for_now() {
     let dir = TempDir::new().unwrap();
-    let storage = open_with(dir.path(), |config| config.hot_bytes_max = 1);
+    let storage = open_with(dir.path(), |config| {
+        config.hot_bytes_max = 1;
+        config.append_wait = std::time::Duration::ZERO;
+    });
     storage
         .append(spans("cart", &[(1, 1, "a", 10, 20)]))
         .await

@@ -45,8 +45,8 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Choice {
     pub(crate) column: Dedicated,
     pub(crate) number: KeyNumber,
-    /// Whether most values occur once, so that a dictionary would not pay.
-    pub(crate) is_mostly_unique: bool,
+    /// Whether values repeat all over, so that a dictionary pays.
+    pub(crate) has_dictionary: bool,
     /// Whether its dictionary would be worth compressing.
     pub(crate) has_many_values: bool,
     /// Whether what is not in its templates is mostly text.
@@ -64,6 +64,9 @@ pub(crate) struct KeySurvey<'a> {
 struct Uses<'a> {
     number: KeyNumber,
     count: usize,
+    /// How often a value differs from the one before.
+    change_count: usize,
+    last: &'a str,
     values: HashSet<&'a str>,
 }
 
@@ -74,9 +77,13 @@ impl<'a> KeySurvey<'a> {
         let uses = uses.or_insert_with(|| Uses {
             number: entry.number,
             count: 0,
+            change_count: 0,
+            last: "",
             values: HashSet::new(),
         });
         uses.count += 1;
+        uses.change_count += usize::from(uses.last != entry.text);
+        uses.last = entry.text;
         uses.values.insert(entry.text);
     }
 
@@ -111,6 +118,8 @@ impl<'a> KeySurvey<'a> {
 
 fn choice(key: &str, value_type: ValueType, uses: &Uses<'_>) -> Choice {
     let is_mostly_unique = uses.values.len() * 2 > uses.count;
+    // A dictionary would be large, and repeats are near each other anyway.
+    let comes_in_runs = uses.values.len() > MANY_VALUES && uses.change_count * 4 < uses.count;
     let shape = Shape::of(&uses.values);
     let column = Dedicated {
         key: key.to_owned(),
@@ -122,7 +131,7 @@ fn choice(key: &str, value_type: ValueType, uses: &Uses<'_>) -> Choice {
     Choice {
         column,
         number: uses.number,
-        is_mostly_unique,
+        has_dictionary: !is_mostly_unique && !comes_in_runs,
         has_many_values: uses.values.len() > MANY_VALUES,
         has_text_values: shape.has_text_values,
     }

@@ -93,7 +93,7 @@ fn attribute_properties(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY));
     }
-    if choice.is_mostly_unique {
+    if !choice.has_dictionary {
         builder = match choice.column.value_type {
             ValueType::Int => delta(builder, path.clone()),
             _ => builder.set_column_dictionary_enabled(path.clone(), false),

@@ -1,7 +1,8 @@
 //! Takes texts such as URLs and statements apart into a template, of which few are distinct, and the
 //! values in it, which are random and kept as the bytes they stand for.
 //!
-//! A value is a run of ASCII letters and digits with a digit in it. The bytes are described in
+//! A value is a run of ASCII letters and digits with a digit in it; short runs that are not only digits,
+//! such as `v1`, belong to the template. The bytes are described in
 //! docs/formats/split.md.
 
 /// Stands in a template before the kind of a value.
@@ -14,6 +15,8 @@ const HEX: char = 'x';
 const TEXT: char = 's';
 /// Shorter runs of hexadecimal digits are kept as text.
 const HEX_DIGITS_MIN: usize = 8;
+/// A run that is longer than this is a value although it is no number.
+const NAME_BYTES_MAX: usize = 3;
 /// The most decimal digits that fit any number.
 const DECIMAL_DIGITS_MAX: usize = 19;
 
@@ -63,6 +66,8 @@ impl Parts {
             self.template.push_str(&bytes.len().to_string());
             self.template.push(';');
             self.values.extend(bytes);
+        } else if run.len() <= NAME_BYTES_MAX && !run.starts_with(|c: char| c.is_ascii_digit()) {
+            self.template.push_str(run);
         } else {
             self.push_text(run);
         }
@@ -183,14 +188,12 @@ mod tests {
 
     #[test]
     fn values_are_kept_as_the_bytes_they_stand_for() {
-        let url = parts("https://a.example/v1/x/00ffab12/?page=130");
-        let template = "https://a.example/\u{1}s/x/\u{1}x4;/?page=\u{1}d";
+        let text = "https://a.example/v1/x/00ffab12/AB12?page=130";
+        let url = parts(text);
+        let template = "https://a.example/v1/x/\u{1}x4;/\u{1}s?page=\u{1}d";
         assert_eq!(url.template, template);
-        assert_eq!(url.values, b"\x02v1\x00\xff\xab\x12\x82\x01");
-        assert_eq!(
-            filled(&url).unwrap(),
-            "https://a.example/v1/x/00ffab12/?page=130"
-        );
+        assert_eq!(url.values, b"\x00\xff\xab\x12\x04AB12\x82\x01");
+        assert_eq!(filled(&url).unwrap(), text);
     }
 
     #[test]

@@ -1,0 +1,39 @@
+//! The bodies of the log records of a split: one file, in which they take little and are found
+//! without an index.
+//!
+//! Rows come in blocks. A block keeps a body as the number of its template and the values of its
+//! variables, each variable as a column of its own; or, where that does not pay, as compressed
+//! text with a filter of its words. `docs/formats/bodies.md` has the bytes.
+
+mod bits;
+mod block;
+mod block_reader;
+mod block_writer;
+mod bloom;
+mod checked;
+mod choose;
+mod column;
+mod column_writer;
+mod error;
+mod integers;
+mod plan;
+mod plane;
+mod promote;
+mod reader;
+mod skeletons;
+mod symbols;
+mod template;
+mod template_table;
+mod text_page;
+mod texts;
+mod tokens;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use block_writer::PartSizes;
+pub use error::BodiesError;
+pub use reader::Bodies;
+pub use template::{Template, VariableKind};
+pub use writer::{BodiesSummary, BodiesWriter};

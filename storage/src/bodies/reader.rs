@@ -1,0 +1,275 @@
+//! Reads the bodies of a split from its file.
+#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use arrow_array::StringArray;
+use arrow_array::builder::StringBuilder;
+use bytes::Bytes;
+use memmap2::Mmap;
+
+use super::bits::Cursor;
+use super::block::{BLOCK_ROWS, TEMPLATE_SYMBOLS};
+use super::block_reader::{Block, BlockView};
+use super::block_writer::BlockEntry;
+use super::checked;
+use super::error::{BodiesError, damaged};
+use super::plane::Unpacker;
+use super::template::{MARK, Template, VariableKind};
+use super::template_table::{TEMPLATES_BYTES_MAX, TEMPLATES_MAX};
+use super::texts::Texts;
+use super::writer::{END_MAGIC, FORMAT_VERSION, MAGIC};
+use crate::files::FileError;
+
+/// Bytes of the lengths and the magic number that end the file.
+const TRAILER_BYTES: usize = 20;
+/// No footer is longer.
+const FOOTER_BYTES_MAX: usize = 1 << 30;
+
+/// The bodies of a split. The templates are in memory, the headers of blocks once they were
+/// needed; everything else is read from the file.
+#[derive(Debug)]
+pub struct Bodies {
+    bytes: Bytes,
+    blocks: Vec<BlockSlot>,
+    templates: Vec<Template>,
+    row_count: u32,
+}
+
+#[derive(Debug)]
+struct BlockSlot {
+    entry: BlockEntry,
+    rows: Range<u32>,
+    start: usize,
+    block: OnceLock<Block>,
+}
+
+impl Bodies {
+    /// Maps the file into memory. Files of splits are never changed, only removed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not one of bodies.
+    pub fn open(path: &Path) -> Result<Self, BodiesError> {
+        let file = std::fs::File::open(path).map_err(FileError::at("open file", path))?;
+        #[expect(
+            unsafe_code,
+            reason = "SAFETY: files of splits are written once, under another name, and never changed"
+        )]
+        let map = unsafe { Mmap::map(&file) }.map_err(FileError::at("map file", path))?;
+        Self::read(Bytes::from_owner(map))
+    }
+
+    /// Reads a file that is in memory.
+    ///
+    /// # Errors
+    /// When it is not one of bodies.
+    pub fn read(bytes: Bytes) -> Result<Self, BodiesError> {
+        let mut cursor = Cursor::new(&bytes);
+        if cursor.take(MAGIC.len())? != MAGIC {
+            return Err(damaged("it does not begin as a file of bodies"));
+        }
+        let found = cursor.u32()?;
+        if found != FORMAT_VERSION {
+            return Err(BodiesError::FormatVersion {
+                found,
+                expected: FORMAT_VERSION,
+            });
+        }
+        let start = cursor.position();
+        let (footer_start, footer) = footer(&bytes, start)?;
+        let (entries, templates) = read_footer(&footer)?;
+        let mut blocks = Vec::with_capacity(entries.len());
+        let (mut first, mut start) = (0_u32, start);
+        for entry in entries {
+            let rows = u32::try_from(entry.row_count)
+                .ok()
+                .and_then(|rows| first.checked_add(rows))
+                .ok_or(damaged("there are too many rows"))?;
+            let (length, rows) = (entry.length, first..rows);
+            first = rows.end;
+            blocks.push(BlockSlot {
+                entry,
+                rows,
+                start,
+                block: OnceLock::new(),
+            });
+            start = start.saturating_add(length);
+        }
+        if start != footer_start {
+            return Err(damaged("blocks have another length"));
+        }
+        Ok(Self {
+            bytes,
+            blocks,
+            templates,
+            row_count: first,
+        })
+    }
+
+    /// How many rows there are, those without a body included.
+    pub fn row_count(&self) -> u32 {
+        self.row_count
+    }
+
+    /// The templates of the split; a template's id is its place here.
+    pub fn templates(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// The bodies of rows, which ascend.
+    ///
+    /// # Errors
+    /// When there is no such row, or the file is damaged.
+    pub fn texts(&self, rows: &[u32]) -> Result<StringArray, BodiesError> {
+        let mut unpacker = Unpacker::new()?;
+        let mut builder = StringBuilder::with_capacity(rows.len(), 0);
+        self.visit_blocks(rows, &mut |view, wanted| {
+            let mut texts = Texts::default();
+            view.texts(wanted, &mut unpacker, &mut texts)?;
+            let bytes = std::str::from_utf8(&texts.bytes).map_err(|_| damaged("no text"))?;
+            if builder.values_slice().len() + bytes.len() > i32::MAX as usize {
+                let what = "the rows asked for have more than 2 GiB";
+                return Err(BodiesError::TooLarge { what });
+            }
+            for range in texts.ranges {
+                match range {
+                    None => builder.append_null(),
+                    Some(range) => {
+                        let body = bytes.get(range).ok_or(damaged("no text"))?;
+                        builder.append_value(body);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(builder.finish())
+    }
+
+    /// The templates of rows, which ascend; `None` for a row without body or template.
+    ///
+    /// # Errors
+    /// When there is no such row, or the file is damaged.
+    pub fn template_ids(&self, rows: &[u32]) -> Result<Vec<Option<u32>>, BodiesError> {
+        let mut unpacker = Unpacker::new()?;
+        let mut ids = Vec::with_capacity(rows.len());
+        self.visit_blocks(rows, &mut |view, wanted| {
+            let templates = &view.block.templates;
+            for place in view.places(wanted, &mut unpacker)? {
+                let template = place.symbol.checked_sub(TEMPLATE_SYMBOLS);
+                let template = template.and_then(|template| templates.get(template));
+                ids.push(template.map(|template| template.number));
+            }
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
+    /// Visits the blocks that hold some of the rows, with the rows counted from the block's first.
+    fn visit_blocks(
+        &self,
+        rows: &[u32],
+        visit: &mut dyn FnMut(BlockView<'_>, &[u32]) -> Result<(), BodiesError>,
+    ) -> Result<(), BodiesError> {
+        self.check_rows(rows)?;
+        let mut rest = rows;
+        for slot in &self.blocks {
+            let count = rest.partition_point(|row| *row < slot.rows.end);
+            let (wanted, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            rest = later;
+            if wanted.is_empty() {
+                continue;
+            }
+            let wanted: Vec<u32> = wanted.iter().map(|row| row - slot.rows.start).collect();
+            visit(self.view(slot)?, &wanted)?;
+        }
+        Ok(())
+    }
+
+    fn check_rows(&self, rows: &[u32]) -> Result<(), BodiesError> {
+        let mut next = 0;
+        for row in rows {
+            if *row < next || *row >= self.row_count {
+                return Err(BodiesError::BadRow {
+                    row: *row,
+                    row_count: self.row_count,
+                });
+            }
+            next = row.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn view<'a>(&'a self, slot: &'a BlockSlot) -> Result<BlockView<'a>, BodiesError> {
+        let data = slot
+            .start
+            .checked_add(slot.entry.length)
+            .and_then(|end| self.bytes.get(slot.start..end))
+            .ok_or(damaged("a block is too short"))?;
+        let block = match slot.block.get() {
+            Some(block) => block,
+            None => {
+                let block =
+                    Block::read(data, &slot.entry, &self.templates, &mut Unpacker::new()?)?;
+                slot.block.get_or_init(|| block)
+            }
+        };
+        Ok(BlockView {
+            block,
+            data,
+            templates: &self.templates,
+        })
+    }
+}
+
+/// Where the footer begins, and its contents.
+fn footer(bytes: &Bytes, start: usize) -> Result<(usize, Vec<u8>), BodiesError> {
+    let too_short = damaged("it does not end as a file of bodies");
+    let Some(trailer_start) = bytes.len().checked_sub(TRAILER_BYTES) else {
+        return Err(too_short);
+    };
+    let mut cursor = Cursor::new(bytes.get(trailer_start..).unwrap_or_default());
+    let lengths = checked::contents(cursor.take(12)?)?;
+    if cursor.take(END_MAGIC.len())? != END_MAGIC {
+        return Err(too_short);
+    }
+    let mut lengths = Cursor::new(lengths);
+    let (length, unpacked) = (lengths.u32()? as usize, lengths.u32()? as usize);
+    let footer_start = trailer_start.checked_sub(length).filter(|it| *it >= start);
+    let Some(footer_start) = footer_start.filter(|_| unpacked <= FOOTER_BYTES_MAX) else {
+        return Err(too_short);
+    };
+    let footer = bytes.get(footer_start..trailer_start).unwrap_or_default();
+    let footer = Unpacker::new()?.decompress(checked::contents(footer)?, unpacked)?;
+    Ok((footer_start, footer))
+}
+
+fn read_footer(footer: &[u8]) -> Result<(Vec<BlockEntry>, Vec<Template>), BodiesError> {
+    let mut cursor = Cursor::new(footer);
+    let mut entries = Vec::new();
+    for _ in 0..cursor.count(footer.len())? {
+        entries.push(BlockEntry {
+            row_count: cursor.count(BLOCK_ROWS)?,
+            length: cursor.count(usize::MAX)?,
+            header_length: cursor.count(usize::MAX)?,
+            header_bytes: cursor.count(FOOTER_BYTES_MAX)?,
+        });
+    }
+    let mut templates = Vec::new();
+    for _ in 0..cursor.count(TEMPLATES_MAX)? {
+        let skeleton = cursor.bytes()?;
+        if skeleton.len() > TEMPLATES_BYTES_MAX {
+            return Err(damaged("a template is too long"));
+        }
+        let variables = skeleton.iter().filter(|byte| **byte == MARK).count();
+        let kinds = cursor.take(variables)?.iter();
+        let kinds: Result<_, _> = kinds.map(|kind| VariableKind::from_byte(*kind)).collect();
+        templates.push(Template::parse(skeleton, kinds?)?);
+    }
+    if cursor.is_at_end() {
+        Ok((entries, templates))
+    } else {
+        Err(damaged("the footer has another length"))
+    }
+}

@@ -6,9 +6,10 @@
     reason = "a tool for a terminal, which ends at the first thing that is wrong"
 )]
 
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use storage::bodies::{Bodies, BodiesWriter};
+use storage::bodies::{Bodies, BodiesWriter, BodyQuery, LetterCase, Needle};
 
 fn main() {
     for path in std::env::args().skip(1) {
@@ -85,28 +86,108 @@ fn read(bytes: Vec<u8>, expected: &[String]) {
             bodies.texts(rows).unwrap();
         }
     });
-    let mut at = 1_u64;
-    let random: Vec<u32> = (0..2000)
-        .map(|_| {
-            at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((at >> 33) % rows.len() as u64) as u32
-        })
-        .collect();
-    let mut micros: Vec<f64> = random
-        .iter()
-        .map(|row| {
-            let (text, micros) = timed(|| bodies.texts(&[*row]).unwrap());
-            assert_eq!(text.value(0), expected[*row as usize]);
-            micros
-        })
-        .collect();
-    micros.sort_by(f64::total_cmp);
+    let mut random = Random(1);
+    let mut one = Times::default();
+    for _ in 0..2000 {
+        let row = random.below(rows.len());
+        let text = one.add(|| bodies.texts(&[row as u32]).unwrap());
+        assert_eq!(text.value(0), expected[row]);
+    }
     println!(
-        "  open {open_micros:.0} us; decode all {:.2} us; one at random p50 {:.0} p99 {:.0} us",
+        "  open {open_micros:.0} us; decode all {:.2} us; one at random {one}",
         scan_micros / rows.len() as f64,
-        micros[micros.len() / 2],
-        micros[micros.len() * 99 / 100]
     );
+    search(&bodies, expected, &mut random);
+}
+
+/// Searches for what is in bodies drawn at random.
+fn search(bodies: &Bodies, expected: &[String], random: &mut Random) {
+    let all = 0..bodies.row_count();
+    let kinds: [(&str, fn(&str, &mut Random) -> Option<String>); 4] = [
+        ("word", |body, random| {
+            let words: Vec<&str> = words(body).collect();
+            let word = words.get(random.below(words.len().max(1)))?;
+            Some((*word).to_owned())
+        }),
+        ("rare word", |body, _| {
+            let longest = words(body).filter(|it| it.contains(|c: char| c.is_ascii_digit()));
+            longest.max_by_key(|word| word.len()).map(str::to_owned)
+        }),
+        ("phrase of 3", |body, random| {
+            let starts: Vec<&str> = words(body).collect();
+            let at = random.below(starts.len().saturating_sub(3).max(1));
+            let (first, last) = (starts.get(at)?, starts.get(at + 2)?);
+            let start = first.as_ptr() as usize - body.as_ptr() as usize;
+            let end = last.as_ptr() as usize - body.as_ptr() as usize + last.len();
+            Some(body[start..end].to_owned())
+        }),
+        ("absent word", |_, random| Some(format!("zz{:x}", random.below(1 << 40)))),
+    ];
+    for (name, draw) in kinds {
+        let (mut rows, mut newest, mut counts) = <(Times, Times, Times)>::default();
+        let mut found = 0;
+        for _ in 0..200 {
+            let body = &expected[random.below(expected.len())];
+            let Some(text) = draw(body, random) else {
+                continue;
+            };
+            let needle = match name {
+                "phrase of 3" => Needle::phrase(&text, LetterCase::Ignored),
+                _ => Needle::word(&text, LetterCase::Ignored),
+            };
+            let query = BodyQuery::all(vec![needle]);
+            let matches = rows.add(|| bodies.search(&query, all.clone(), usize::MAX).unwrap());
+            newest.add(|| black_box(bodies.search(&query, all.clone(), 100).unwrap()));
+            let count = counts.add(|| bodies.count(&query, all.clone()).unwrap());
+            assert_eq!(matches.match_count as u64, count);
+            found += count;
+        }
+        println!("  {name}: rows {rows}; newest 100 {newest}; count {counts}; found {}", found / 200);
+    }
+    for text in ["imeou", "7f3"] {
+        let query = BodyQuery::all(vec![Needle::phrase(text, LetterCase::Ignored)]);
+        let (count, micros) = timed(|| bodies.count(&query, all.clone()).unwrap());
+        println!("  part {text}: {micros:.0} us, found {count}");
+    }
+    let query = BodyQuery::all(Vec::new()).and_regex("time[a-z]+t after [0-9]{3} ms").unwrap();
+    let (count, micros) = timed(|| bodies.count(&query, all.clone()).unwrap());
+    println!("  regex: {micros:.0} us, found {count}");
+}
+
+fn words(body: &str) -> impl Iterator<Item = &str> {
+    body.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// Numbers that look drawn.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 20) % end as u64) as usize
+    }
+}
+
+/// Wall times of single calls.
+#[derive(Default)]
+struct Times(Vec<f64>);
+
+impl Times {
+    fn add<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let done = work();
+        self.0.push(start.elapsed().as_secs_f64() * 1e6);
+        done
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0.0);
+        write!(f, "p50 {:.0} p99 {:.0} us", at(50), at(99))
+    }
 }
 
 /// The bodies in a file of export requests.

@@ -5,6 +5,7 @@
 //! variables, each variable as a column of its own; or, where that does not pay, as compressed
 //! text with a filter of its words. `docs/formats/bodies.md` has the bytes.
 
+mod align;
 mod bits;
 mod block;
 mod block_reader;
@@ -13,13 +14,17 @@ mod bloom;
 mod checked;
 mod choose;
 mod column;
+mod column_test;
 mod column_writer;
 mod error;
 mod integers;
+mod needle;
+mod page_search;
 mod plan;
 mod plane;
 mod promote;
 mod reader;
+mod search;
 mod skeletons;
 mod symbols;
 mod template;
@@ -30,10 +35,13 @@ mod tokens;
 mod writer;
 
 #[cfg(test)]
+mod search_tests;
+#[cfg(test)]
 mod tests;
 
 pub use block_writer::PartSizes;
 pub use error::BodiesError;
-pub use reader::Bodies;
+pub use needle::{BodyQuery, LetterCase, Needle};
+pub use reader::{Bodies, BodyMatches};
 pub use template::{Template, VariableKind};
 pub use writer::{BodiesSummary, BodiesWriter};

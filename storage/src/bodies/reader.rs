@@ -16,12 +16,15 @@ use super::block_reader::{Block, BlockView};
 use super::block_writer::BlockEntry;
 use super::checked;
 use super::error::{BodiesError, damaged};
+use super::needle::BodyQuery;
 use super::plane::Unpacker;
+use super::search::SplitQuery;
 use super::template::{MARK, Template, VariableKind};
 use super::template_table::{TEMPLATES_BYTES_MAX, TEMPLATES_MAX};
 use super::texts::Texts;
 use super::writer::{END_MAGIC, FORMAT_VERSION, MAGIC};
 use crate::files::FileError;
+use crate::row_set::RowSet;
 
 /// Bytes of the lengths and the magic number that end the file.
 const TRAILER_BYTES: usize = 20;
@@ -36,6 +39,26 @@ pub struct Bodies {
     blocks: Vec<BlockSlot>,
     templates: Vec<Template>,
     row_count: u32,
+}
+
+/// Rows whose bodies match.
+#[derive(Debug)]
+pub struct BodyMatches {
+    /// The rows, among all of the split.
+    pub(crate) rows: RowSet,
+    /// How many there are.
+    pub match_count: usize,
+    /// The rows of which this is the whole truth.
+    pub searched: Range<u32>,
+    /// Bytes of bodies that were looked through, because nothing told whether they match.
+    pub scanned_bytes: u64,
+}
+
+impl BodyMatches {
+    /// The rows, ascending.
+    pub fn rows(&self) -> impl Iterator<Item = u32> {
+        self.rows.iter()
+    }
 }
 
 #[derive(Debug)]
@@ -185,6 +208,72 @@ impl Bodies {
             visit(self.view(slot)?, &wanted)?;
         }
         Ok(())
+    }
+
+    /// Finds the rows in a range that match, newest first: it stops when it has so many, and says
+    /// how far it came.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn search(
+        &self,
+        query: &BodyQuery,
+        rows: Range<u32>,
+        matches_max: usize,
+    ) -> Result<BodyMatches, BodiesError> {
+        let split_query = SplitQuery::new(query, &self.templates);
+        let mut unpacker = Unpacker::new()?;
+        let mut matches = BodyMatches {
+            rows: RowSet::empty(self.row_count),
+            match_count: 0,
+            searched: rows.end.min(self.row_count)..rows.end.min(self.row_count),
+            scanned_bytes: 0,
+        };
+        for slot in self.blocks.iter().rev() {
+            if matches.match_count >= matches_max {
+                return Ok(matches);
+            }
+            if slot.rows.start >= rows.end || slot.rows.end <= rows.start {
+                continue;
+            }
+            let view = self.view(slot)?;
+            let found = view.find(&split_query, &mut unpacker)?;
+            let of_block = view.rows_found(&found, &mut unpacker)?.into_iter();
+            let of_block = of_block.filter(|row| rows.contains(&(slot.rows.start + row)));
+            let mut scanned = found.scanned_bytes;
+            let of_block = of_block.collect();
+            for row in view.verify(&split_query, of_block, &mut unpacker, &mut scanned)? {
+                matches.rows.insert(slot.rows.start + row);
+                matches.match_count += 1;
+            }
+            matches.scanned_bytes += scanned;
+            matches.searched.start = slot.rows.start.max(rows.start);
+        }
+        matches.searched.start = rows.start.min(matches.searched.end);
+        Ok(matches)
+    }
+
+    /// Counts the rows in a range that match.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn count(&self, query: &BodyQuery, rows: Range<u32>) -> Result<u64, BodiesError> {
+        let split_query = SplitQuery::new(query, &self.templates);
+        let mut unpacker = Unpacker::new()?;
+        let mut count = 0;
+        for slot in &self.blocks {
+            let is_whole = rows.start <= slot.rows.start && slot.rows.end <= rows.end;
+            if is_whole && query.regexes.is_empty() {
+                let view = self.view(slot)?;
+                count += view.count_found(&view.find(&split_query, &mut unpacker)?);
+                continue;
+            }
+            let of_block = rows.start.max(slot.rows.start)..rows.end.min(slot.rows.end);
+            if !of_block.is_empty() {
+                count += self.search(query, of_block, usize::MAX)?.match_count as u64;
+            }
+        }
+        Ok(count)
     }
 
     fn check_rows(&self, rows: &[u32]) -> Result<(), BodiesError> {

@@ -5,10 +5,22 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::choose::{Encoding, choose};
 use super::{Bodies, BodiesSummary, BodiesWriter};
 
-pub(super) fn write(bodies: &[Option<&str>]) -> (Bytes, BodiesSummary) {
-    let mut writer = BodiesWriter::new(Vec::new()).unwrap();
+/// Writes bodies in a certain encoding, or in the one that takes less.
+pub(super) fn write(
+    bodies: &[Option<&str>],
+    encoding: Option<Encoding>,
+) -> (Bytes, BodiesSummary) {
+    let mut writer = match encoding {
+        None => BodiesWriter::choosing(Vec::new(), choose),
+        Some(Encoding::Text) => BodiesWriter::choosing(Vec::new(), |_, _| Ok(Encoding::Text)),
+        Some(Encoding::Templates) => {
+            BodiesWriter::choosing(Vec::new(), |_, _| Ok(Encoding::Templates))
+        }
+    }
+    .unwrap();
     for body in bodies {
         writer.push(*body).unwrap();
     }
@@ -19,8 +31,12 @@ pub(super) fn write(bodies: &[Option<&str>]) -> (Bytes, BodiesSummary) {
     (bytes.into(), summary)
 }
 
-fn check(bodies: &[Option<&str>]) -> BodiesSummary {
-    let (bytes, summary) = write(bodies);
+/// All encodings that can be asked for.
+pub(super) const ENCODINGS: [Option<Encoding>; 3] =
+    [None, Some(Encoding::Templates), Some(Encoding::Text)];
+
+fn check(bodies: &[Option<&str>], encoding: Option<Encoding>) -> BodiesSummary {
+    let (bytes, summary) = write(bodies, encoding);
     let read = Bodies::read(bytes).unwrap();
     assert_eq!(read.row_count() as usize, bodies.len());
     let rows: Vec<u32> = (0..read.row_count()).collect();
@@ -83,7 +99,7 @@ pub(super) fn any_log_bodies() -> impl Strategy<Value = Vec<Option<String>>> {
     })
 }
 
-fn borrowed(bodies: &[Option<String>]) -> Vec<Option<&str>> {
+pub(super) fn borrowed(bodies: &[Option<String>]) -> Vec<Option<&str>> {
     bodies.iter().map(Option::as_deref).collect()
 }
 
@@ -92,11 +108,15 @@ proptest! {
 
     #[test]
     fn any_bodies_come_back(bodies in vec(proptest::option::of(any::<String>()), 0..60)) {
-        check(&borrowed(&bodies));
+        for encoding in ENCODINGS {
+            check(&borrowed(&bodies), encoding);
+        }
     }
 
     #[test]
     fn log_bodies_come_back(bodies in any_log_bodies()) {
-        check(&borrowed(&bodies));
+        for encoding in ENCODINGS {
+            check(&borrowed(&bodies), encoding);
+        }
     }
 }

@@ -54,7 +54,11 @@ pub struct BodiesWriter<W: Write> {
     packer: Packer,
     entries: Vec<BlockEntry>,
     summary: BodiesSummary,
+    choose: Choose,
 }
+
+/// Chooses for each block; tests choose without looking.
+type Choose = fn(&BlockRows, &mut Packer) -> Result<Encoding, BodiesError>;
 
 impl BodiesWriter<BufWriter<File>> {
     /// Creates the file, which must not exist yet. It is durable only after the caller has synced
@@ -72,7 +76,11 @@ impl<W: Write> BodiesWriter<W> {
     ///
     /// # Errors
     /// When the bytes cannot be written.
-    pub fn new(mut out: W) -> Result<Self, BodiesError> {
+    pub fn new(out: W) -> Result<Self, BodiesError> {
+        Self::choosing(out, choose)
+    }
+
+    pub(super) fn choosing(mut out: W, choose: Choose) -> Result<Self, BodiesError> {
         put(&mut out, MAGIC)?;
         put(&mut out, &FORMAT_VERSION.to_le_bytes())?;
         Ok(Self {
@@ -85,6 +93,7 @@ impl<W: Write> BodiesWriter<W> {
                 file_bytes: (MAGIC.len() + size_of::<u32>()) as u64,
                 ..BodiesSummary::default()
             },
+            choose,
         })
     }
 
@@ -146,7 +155,7 @@ impl<W: Write> BodiesWriter<W> {
 
     /// Encodes the rows in the way that takes less, and reads them back.
     fn encode_block(&mut self) -> Result<EncodedBlock, BodiesError> {
-        if choose(&self.rows, &mut self.packer)? == Encoding::Templates {
+        if (self.choose)(&self.rows, &mut self.packer)? == Encoding::Templates {
             let plan = Plan::templates(&self.rows, &mut self.table)?;
             let block = self.encode_as(&plan)?;
             if self.is_faithful(&block) {

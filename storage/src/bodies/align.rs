@@ -1,8 +1,12 @@
 //! Lays what is searched for on the tokens of a template, separators included.
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
+use std::sync::Arc;
+
+use memchr::memmem;
+
 use super::needle::{LetterCase, Needle};
-use super::template::{Piece, Template};
+use super::template::{CutText, Template, VariableKind, VariableTraits};
 use super::tokens::Tokens;
 
 /// What a token must be for a needle to lie on it.
@@ -15,9 +19,37 @@ pub(super) struct TokenTest {
     pub(super) is_start: bool,
     /// Whether it must end with the text.
     pub(super) is_end: bool,
+    /// What values are like that may pass.
+    kind: VariableKind,
+    needs_words: bool,
 }
 
 impl TokenTest {
+    fn new(text: &str, letter_case: LetterCase, is_start: bool, is_end: bool) -> Self {
+        let is_all = |test: fn(&u8) -> bool| text.as_bytes().iter().all(test);
+        let kind = if is_all(u8::is_ascii_digit) {
+            VariableKind::Number
+        } else if is_all(u8::is_ascii_hexdigit) {
+            VariableKind::Hex
+        } else {
+            VariableKind::Any
+        };
+        let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+        Self {
+            text: text.to_owned(),
+            letter_case,
+            is_start,
+            is_end,
+            kind,
+            needs_words: is_start && is_end && !has_digit,
+        }
+    }
+
+    /// Whether a value with these traits may pass.
+    fn may_pass(&self, traits: VariableTraits) -> bool {
+        self.kind <= traits.kind && (traits.has_words || !self.needs_words)
+    }
+
     /// Whether a token passes that is in lower case when letter case is ignored.
     pub(super) fn is_passed(&self, token: &[u8]) -> bool {
         let text = self.text.as_bytes();
@@ -25,7 +57,7 @@ impl TokenTest {
             (true, true) => token == text,
             (true, false) => token.starts_with(text),
             (false, true) => token.ends_with(text),
-            (false, false) => memchr::memmem::find(token, text).is_some(),
+            (false, false) => memmem::find(token, text).is_some(),
         }
     }
 }
@@ -34,7 +66,7 @@ impl TokenTest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) variable: usize,
-    pub(super) test: TokenTest,
+    pub(super) test: Arc<TokenTest>,
 }
 
 /// When a body with a certain template matches a needle: when all conditions of one of the
@@ -50,7 +82,7 @@ pub(super) enum Alignment {
 #[derive(Debug)]
 pub(super) struct CutNeedle {
     letter_case: LetterCase,
-    tests: Vec<TokenTest>,
+    tests: Vec<Arc<TokenTest>>,
     /// One more than there are tokens.
     separators: Vec<String>,
 }
@@ -61,12 +93,12 @@ impl CutNeedle {
         let (mut tests, mut separators, mut done) = (Vec::new(), Vec::new(), 0);
         for token in Tokens::of(text) {
             separators.push(text.get(done..token.start).unwrap_or_default().to_owned());
-            tests.push(TokenTest {
-                text: text.get(token.start..token.end).unwrap_or_default().to_owned(),
-                letter_case: needle.letter_case,
-                is_start: token.start > 0 || needle.begins_word,
-                is_end: token.end < text.len() || needle.ends_word,
-            });
+            tests.push(Arc::new(TokenTest::new(
+                text.get(token.start..token.end).unwrap_or_default(),
+                needle.letter_case,
+                token.start > 0 || needle.begins_word,
+                token.end < text.len() || needle.ends_word,
+            )));
             done = token.end;
         }
         separators.push(text.get(done..).unwrap_or_default().to_owned());
@@ -79,74 +111,74 @@ impl CutNeedle {
 
     /// Lays the needle on every place of the template.
     pub(super) fn align(&self, template: &Template) -> Alignment {
-        let (Some(first), Some(last)) = (self.separators.first(), self.separators.last()) else {
-            return Alignment::Always;
-        };
+        let text = template.searched(self.letter_case);
         if self.tests.is_empty() {
-            let mut separators = template.separators.iter();
-            return if separators.any(|separator| separator.contains(first.as_str())) {
+            let wanted = self.separators.iter().map(String::as_bytes).next();
+            let wanted = memmem::Finder::new(wanted.unwrap_or_default());
+            let mut separators = (0..=text.pieces.len()).map(|piece| text.separator(piece));
+            return if separators.any(|separator| wanted.find(separator).is_some()) {
                 Alignment::Always
             } else {
                 Alignment::When(Vec::new())
             };
         }
         let mut alternatives = Vec::new();
-        let separators = template.separators.windows(self.separators.len());
-        for (separators, tokens) in separators.zip(template.tokens.windows(self.tests.len())) {
-            let (Some(before), Some(after)) = (separators.first(), separators.last()) else {
+        for (at, pieces) in text.pieces.windows(self.tests.len()).enumerate() {
+            let tests = self.tests.iter().zip(pieces);
+            let passes = tests.clone().all(|(test, piece)| match piece.variable() {
+                None => test.is_passed(text.text(piece.start..piece.end)),
+                Some(variable) => template
+                    .traits
+                    .get(variable)
+                    .is_some_and(|traits| test.may_pass(*traits)),
+            });
+            if !passes || !self.fits(text, at) {
                 continue;
-            };
-            let fits = before.ends_with(first.as_str())
-                && after.starts_with(last.as_str())
-                && inner(separators) == inner(&self.separators);
-            match fits.then(|| self.conditions(tokens)).flatten() {
-                None => {}
-                Some(conditions) if conditions.is_empty() => return Alignment::Always,
-                Some(conditions) => alternatives.push(conditions),
             }
+            let conditions: Vec<Condition> = tests
+                .filter_map(|(test, piece)| {
+                    Some(Condition {
+                        variable: piece.variable()?,
+                        test: Arc::clone(test),
+                    })
+                })
+                .collect();
+            if conditions.is_empty() {
+                return Alignment::Always;
+            }
+            alternatives.push(conditions);
         }
         Alignment::When(alternatives)
     }
 
-    /// What must hold for the needle to lie on these tokens; `None` when it cannot.
-    fn conditions(&self, tokens: &[Piece]) -> Option<Vec<Condition>> {
-        let mut conditions = Vec::new();
-        for (test, token) in self.tests.iter().zip(tokens) {
-            match token {
-                Piece::Variable(variable) => conditions.push(Condition {
-                    variable: *variable,
-                    test: test.clone(),
-                }),
-                Piece::Word { text, lower } => {
-                    let word = match self.letter_case {
-                        LetterCase::Ignored => lower,
-                        LetterCase::Exact => text,
-                    };
-                    if !test.is_passed(word.as_bytes()) {
-                        return None;
-                    }
-                }
+    /// Whether the separators fit when the first token lies on a piece.
+    fn fits(&self, text: &CutText, at: usize) -> bool {
+        let last = self.tests.len();
+        let mut separators = self.separators.iter().map(String::as_bytes).enumerate();
+        separators.all(|(index, wanted)| {
+            let separator = text.separator(at + index);
+            if index == 0 {
+                separator.ends_with(wanted)
+            } else if index == last {
+                separator.starts_with(wanted)
+            } else {
+                separator == wanted
             }
-        }
-        Some(conditions)
+        })
     }
-}
-
-/// All but the first and the last.
-fn inner(separators: &[String]) -> &[String] {
-    let last = separators.len().saturating_sub(1);
-    separators.get(1..last).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bodies::template::VariableKind;
 
     fn align(needle: &Needle) -> Alignment {
-        let kinds = vec![VariableKind::Number; 2];
+        let any = VariableTraits {
+            kind: VariableKind::Any,
+            has_words: true,
+        };
         let skeleton = b"[Info] took \xff ms, retry=\xff";
-        let template = Template::parse(skeleton, kinds).unwrap();
+        let template = Template::parse(skeleton, vec![VariableTraits::NONE, any]).unwrap();
         CutNeedle::new(needle).align(&template)
     }
 
@@ -175,11 +207,12 @@ mod tests {
         assert_eq!(word("] "), Alignment::Always);
         assert_eq!(word(""), Alignment::Always);
         assert_eq!(variables(word("12")), when(&[&[0], &[1]]));
+        assert_eq!(variables(word("12a")), when(&[&[1]]));
         assert_eq!(variables(word("12 ms, retry=3")), when(&[&[0, 1]]));
         assert_eq!(variables(word("12 ms, retry: 3")), when(&[]));
         assert_eq!(variables(word("(")), when(&[]));
         let exact = Needle::word("TOOK", LetterCase::Exact);
-        assert_eq!(variables(align(&exact)), when(&[&[0], &[1]]));
+        assert_eq!(variables(align(&exact)), when(&[&[1]]));
     }
 
     #[test]
@@ -189,13 +222,11 @@ mod tests {
         let Alignment::When(alternatives) = phrase("ook 1") else {
             panic!("always");
         };
-        let test = TokenTest {
-            text: "1".to_owned(),
-            letter_case: LetterCase::Ignored,
-            is_start: true,
-            is_end: false,
+        let test = TokenTest::new("1", LetterCase::Ignored, true, false);
+        let condition = Condition {
+            variable: 0,
+            test: Arc::new(test),
         };
-        let condition = Condition { variable: 0, test };
         assert_eq!(alternatives, [[condition]]);
     }
 }

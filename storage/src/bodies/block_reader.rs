@@ -63,7 +63,7 @@ impl Parts {
         self.end = u32::try_from(length)
             .ok()
             .and_then(|length| start.checked_add(length))
-            .ok_or(damaged("a block is too long"))?;
+            .ok_or_else(|| damaged("a block is too long"))?;
         Ok(start..self.end)
     }
 }
@@ -79,7 +79,7 @@ impl Block {
         let header_start = entry.length.checked_sub(entry.header_length);
         let header = header_start
             .and_then(|start| data.get(start..entry.length))
-            .ok_or(damaged("a block is too short"))?;
+            .ok_or_else(|| damaged("a block is too short"))?;
         let header = unpacker.decompress(checked::contents(header)?, entry.header_bytes)?;
         let mut block = Self {
             header: Vec::new(),
@@ -139,7 +139,7 @@ impl Block {
         let number = u32::try_from(cursor.varint()?).map_err(|_| damaged("no such template"))?;
         let template = templates
             .get(number as usize)
-            .ok_or(damaged("no such template"))?;
+            .ok_or_else(|| damaged("no such template"))?;
         let row_count = cursor.count(BLOCK_ROWS)?;
         let chunks = self.chunks.len();
         for _ in 0..row_count.div_ceil(CHUNK_ROWS) {
@@ -195,13 +195,13 @@ pub(super) struct BlockView<'a> {
 impl<'a> BlockView<'a> {
     fn part(&self, part: &Part) -> Result<&'a [u8], BodiesError> {
         let range = part.start as usize..part.end as usize;
-        self.data.get(range).ok_or(damaged("a block is too short"))
+        self.data.get(range).ok_or_else(|| damaged("a block is too short"))
     }
 
     /// The template, with its number in the split.
     pub(super) fn template(&self, template: &BlockTemplate) -> Result<&'a Template, BodiesError> {
         let found = self.templates.get(template.number as usize);
-        found.ok_or(damaged("no such template"))
+        found.ok_or_else(|| damaged("no such template"))
     }
 
     /// The payloads of a chunk of a template.
@@ -212,7 +212,7 @@ impl<'a> BlockView<'a> {
     ) -> Result<Chunk<'a>, BodiesError> {
         let parts = self.block.chunks.get(template.chunks.clone());
         let part = parts.and_then(|parts| parts.get(chunk));
-        let bytes = checked::contents(self.part(part.ok_or(damaged("no such chunk"))?)?)?;
+        let bytes = checked::contents(self.part(part.ok_or_else(|| damaged("no such chunk"))?)?)?;
         let heads = self.block.heads(template);
         let mut cursor = Cursor::new(bytes);
         let mut lengths = Vec::with_capacity(heads.len());
@@ -239,7 +239,7 @@ impl<'a> BlockView<'a> {
         unpacker: &mut Unpacker,
     ) -> Result<Vec<u16>, BodiesError> {
         let part = self.block.symbol_pages.get(page);
-        let part = self.part(part.ok_or(damaged("no such page"))?)?;
+        let part = self.part(part.ok_or_else(|| damaged("no such page"))?)?;
         self.block.symbols.read(page, part, unpacker)
     }
 
@@ -269,7 +269,7 @@ impl<'a> BlockView<'a> {
             return Err(damaged("a checksum is wrong"));
         }
         let range = part.start as usize + CHECKSUM_BYTES..part.end as usize + CHECKSUM_BYTES;
-        all.get(range).ok_or(damaged("filters are too short"))
+        all.get(range).ok_or_else(|| damaged("filters are too short"))
     }
 }
 

@@ -155,7 +155,7 @@ impl TemplateWriter<'_> {
                 packer: self.packer,
             };
             let column = writer.put(&values)?;
-            self.table.widen(number, variable, column.kind);
+            self.table.widen(number, variable, column.traits);
             columns.push(column.payloads);
         }
         put_varint(u64::from(number), header);

@@ -23,27 +23,55 @@ pub(super) enum Encoding {
     Text,
 }
 
+/// What was found out about the bodies of a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    pub(super) encoding: Encoding,
+    /// What they take as text, of a million bytes.
+    text_millionths: u64,
+}
+
+impl Choice {
+    #[cfg(test)]
+    pub(super) const fn of(encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            text_millionths: u64::MAX,
+        }
+    }
+
+    /// Whether so many bytes, by template, are few enough for bodies like those looked at.
+    pub(super) fn is_confirmed_by(&self, bytes: u64, body_bytes: u64) -> bool {
+        let as_text = u128::from(self.text_millionths) * u128::from(body_bytes) / 1_000_000;
+        u128::from(bytes * 100) <= as_text * u128::from(TEMPLATE_PERCENT_MAX)
+    }
+}
+
 /// Chooses for the rows of a block.
-pub(super) fn choose(rows: &BlockRows, packer: &mut Packer) -> Result<Encoding, BodiesError> {
+pub(super) fn choose(rows: &BlockRows, packer: &mut Packer) -> Result<Choice, BodiesError> {
     let sample = sample(rows)?;
     let scale = Scale {
         rows: rows.len() as u64,
         sample_rows: sample.len().max(1) as u64,
     };
     let mut table = TemplateTable::default();
-    let plan = Plan::templates(&sample, &mut table)?;
-    if plan.templates.is_empty() {
-        return Ok(Encoding::Text);
-    }
-    let by_template = block_writer::encode(&sample, &plan, &mut table, packer)?;
-    let constants: usize = table.list().iter().map(|it| it.skeleton().len()).sum();
-    let by_template = scale.estimate(&by_template.sizes) + constants as u64 / 4;
     let as_text = block_writer::encode(&sample, &Plan::text(&sample), &mut table, packer)?;
+    let sample_bytes = sample.text().len().max(1) as u64;
+    let text_millionths = as_text.sizes.total_bytes() * 1_000_000 / sample_bytes;
     let as_text = scale.estimate(&as_text.sizes);
-    Ok(if by_template * 100 <= as_text * TEMPLATE_PERCENT_MAX {
-        Encoding::Templates
-    } else {
-        Encoding::Text
+    let plan = Plan::templates(&sample, &mut table)?;
+    let mut encoding = Encoding::Text;
+    if !plan.templates.is_empty() {
+        let by_template = block_writer::encode(&sample, &plan, &mut table, packer)?;
+        let constants: usize = table.list().iter().map(|it| it.skeleton().len()).sum();
+        let by_template = scale.estimate(&by_template.sizes) + constants as u64 / 4;
+        if by_template * 100 <= as_text * TEMPLATE_PERCENT_MAX {
+            encoding = Encoding::Templates;
+        }
+    }
+    Ok(Choice {
+        encoding,
+        text_millionths,
     })
 }
 

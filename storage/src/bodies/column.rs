@@ -163,7 +163,7 @@ impl HeadReader {
         self.filters_end = u32::try_from(length)
             .ok()
             .and_then(|length| start.checked_add(length))
-            .ok_or(damaged("filters are too long"))?;
+            .ok_or_else(|| damaged("filters are too long"))?;
         Ok(start..self.filters_end)
     }
 }
@@ -231,7 +231,7 @@ impl Head {
                         .ok()
                         .and_then(|length| end.checked_add(length))
                         .filter(|end| *end <= TEXT_BYTES_MAX)
-                        .ok_or(damaged("text is too long"))?;
+                        .ok_or_else(|| damaged("text is too long"))?;
                     ranges.push((start, end));
                 }
                 Kind::Text {
@@ -260,7 +260,7 @@ fn pick_bytes<'a>(
     for place in places {
         let start = *place as usize * stride;
         let bytes = plane.get(start..start + stride);
-        picked.extend_from_slice(bytes.ok_or(damaged("a page has too few values"))?);
+        picked.extend_from_slice(bytes.ok_or_else(|| damaged("a page has too few values"))?);
     }
     Ok(Cow::Owned(picked))
 }

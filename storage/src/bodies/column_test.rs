@@ -79,6 +79,10 @@ impl TokenTest {
     fn is_passed_by(&self, value: &[u8], buffer: &mut Vec<u8>) -> bool {
         match self.letter_case {
             LetterCase::Exact => self.is_passed(value),
+            // The lower case of a value is as long as the value, but for letters beyond ASCII.
+            LetterCase::Ignored if self.is_whole() && value.is_ascii() => {
+                value.eq_ignore_ascii_case(self.text.as_bytes())
+            }
             LetterCase::Ignored => {
                 buffer.clear();
                 bloom::lower_into(value, buffer);

@@ -14,7 +14,7 @@ use super::column::{
 use super::error::BodiesError;
 use super::integers;
 use super::plane::Packer;
-use super::template::VariableKind;
+use super::template::{VariableKind, VariableTraits};
 
 /// A filter pays where a value is long enough to be rare.
 const FILTERED_BYTES_MIN: usize = 5;
@@ -36,13 +36,16 @@ pub(super) struct ColumnWriter<'a> {
 
 /// What was written.
 pub(super) struct WrittenColumn {
-    pub(super) kind: VariableKind,
+    pub(super) traits: VariableTraits,
     /// One for each chunk; none for a constant.
     pub(super) payloads: Vec<Vec<u8>>,
 }
 
 /// What all values have in common.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 struct Traits {
+    /// Whether a value has no digit.
+    has_words: bool,
     is_digits: bool,
     is_lower_hex: bool,
     is_upper_hex: bool,
@@ -56,6 +59,7 @@ struct Traits {
 const NOT_DIGIT: u8 = 1;
 const NOT_LOWER: u8 = 2;
 const NOT_UPPER: u8 = 4;
+const HAS_DIGIT: u8 = 8;
 
 const FLAWS: [u8; 256] = flaws();
 
@@ -64,7 +68,7 @@ const fn flaws() -> [u8; 256] {
     let mut byte = b'0';
     while byte <= b'f' {
         flaws[byte as usize] = match byte {
-            b'0'..=b'9' => 0,
+            b'0'..=b'9' => HAS_DIGIT,
             b'a'..=b'f' => NOT_DIGIT | NOT_UPPER,
             b'A'..=b'F' => NOT_DIGIT | NOT_LOWER,
             _ => NOT_DIGIT | NOT_LOWER | NOT_UPPER,
@@ -81,8 +85,11 @@ fn flaws_of(value: &[u8]) -> u8 {
 impl Traits {
     fn of(values: &[&[u8]]) -> Self {
         let (mut flaws, mut length_min, mut length_max) = (0, usize::MAX, 0);
+        let mut has_words = false;
         for value in values {
-            flaws |= flaws_of(value);
+            let of_value = value.iter().fold(0, |all, byte| all | FLAWS[*byte as usize]);
+            has_words |= of_value & HAS_DIGIT == 0;
+            flaws |= of_value;
             length_min = length_min.min(value.len());
             length_max = length_max.max(value.len());
         }
@@ -96,6 +103,7 @@ impl Traits {
             suffix = suffix.min(length_min - prefix);
         }
         Self {
+            has_words,
             is_digits: flaws & NOT_DIGIT == 0,
             is_lower_hex: flaws & NOT_LOWER == 0,
             is_upper_hex: flaws & NOT_UPPER == 0,
@@ -106,14 +114,16 @@ impl Traits {
         }
     }
 
-    fn kind(&self) -> VariableKind {
-        if self.is_digits {
+    fn to_variable(&self) -> VariableTraits {
+        let kind = if self.is_digits {
             VariableKind::Number
         } else if (self.is_lower_hex || self.is_upper_hex) && self.length_min >= 4 {
             VariableKind::Hex
         } else {
             VariableKind::Any
-        }
+        };
+        let has_words = self.has_words;
+        VariableTraits { kind, has_words }
     }
 }
 
@@ -207,13 +217,13 @@ impl ColumnWriter<'_> {
     /// Writes the column; there is at least one value.
     pub(super) fn put(&mut self, values: &[&[u8]]) -> Result<WrittenColumn, BodiesError> {
         let traits = Traits::of(values);
-        let kind = traits.kind();
+        let variable = traits.to_variable();
         let first = values[0];
         if values.iter().all(|value| *value == first) {
             self.heads.push(CONSTANT);
             put_bytes(first, self.heads);
             return Ok(WrittenColumn {
-                kind,
+                traits: variable,
                 payloads: Vec::new(),
             });
         }
@@ -229,7 +239,10 @@ impl ColumnWriter<'_> {
         } else {
             self.put_text(values)?
         };
-        Ok(WrittenColumn { kind, payloads })
+        Ok(WrittenColumn {
+            traits: variable,
+            payloads,
+        })
     }
 
     fn put_dictionary(

@@ -2,6 +2,7 @@
 //! becomes a variable. Pure, and over distinct skeletons only.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use super::template::{MARK, words_of};
 
 /// While a group has fewer rows for each skeleton, it is worth merging skeletons.
 const ROWS_PER_SKELETON: u64 = 32;
-/// Fewer skeletons are not merged.
-const SKELETONS_MIN: usize = 4;
-/// A position with fewer distinct words stays constant.
-const WORDS_MIN: usize = 3;
+/// Then a position becomes a variable if this leaves one skeleton of so many.
+const GAIN_MIN: usize = 3;
+/// A position that makes so many skeletons of one is a variable in any case.
+const GAIN_SURE: usize = 8;
 /// So many positions of a group may become variables.
 const PROMOTIONS_MAX: usize = 8;
 
@@ -142,48 +143,47 @@ impl Group {
     /// The positions whose words are to become variables, ascending.
     fn positions(&self, skeletons: &[Box<[u8]>]) -> Vec<usize> {
         let word_count = self.members.first().map_or(0, |(_, words)| words.len());
+        if word_count < 2 || self.members.len() < GAIN_MIN {
+            return Vec::new();
+        }
+        let hasher = RandomState::default();
+        let word_hashes = |(number, words): &(usize, Vec<Range<usize>>)| {
+            let skeleton = &skeletons[*number];
+            let hash = |(at, word): (usize, &Range<usize>)| {
+                hasher.hash_one((at, &skeleton[word.clone()]))
+            };
+            words.iter().enumerate().map(hash).collect::<Vec<u64>>()
+        };
+        let hashes: Vec<Vec<u64>> = self.members.iter().map(word_hashes).collect();
+        // A sum of hashes stands for a skeleton, so that a word is taken out by a subtraction.
+        let mut sums: Vec<u64> = hashes
+            .iter()
+            .map(|words| words.iter().fold(0, |sum: u64, hash| sum.wrapping_add(*hash)))
+            .collect();
         let mut promoted: Vec<usize> = Vec::new();
         let mut distinct = self.members.len();
-        while distinct >= SKELETONS_MIN
-            && self.rows < distinct as u64 * ROWS_PER_SKELETON
-            && promoted.len() < PROMOTIONS_MAX.min(word_count.saturating_sub(1))
-        {
+        while promoted.len() < PROMOTIONS_MAX.min(word_count - 1) {
             let candidates = (0..word_count).filter(|at| !promoted.contains(at));
-            let counted = candidates.map(|at| (self.distinct_words(skeletons, at), at));
-            let Some((_, at)) = counted
-                .max_by_key(|(words, at)| (*words, std::cmp::Reverse(*at)))
-                .filter(|(words, _)| *words >= WORDS_MIN)
-            else {
+            let rest = |at: usize| {
+                let sums = sums.iter().zip(&hashes);
+                let rest = sums.map(|(sum, words)| sum.wrapping_sub(words[at]));
+                rest.collect::<HashSet<u64, RandomState>>().len()
+            };
+            let Some((left, at)) = candidates.map(|at| (rest(at), at)).min() else {
                 break;
             };
+            let is_rare = self.rows < distinct as u64 * ROWS_PER_SKELETON;
+            if distinct < left * if is_rare { GAIN_MIN } else { GAIN_SURE } {
+                break;
+            }
+            for (sum, words) in sums.iter_mut().zip(&hashes) {
+                *sum = sum.wrapping_sub(words[at]);
+            }
             promoted.push(at);
-            distinct = self.distinct_rest(skeletons, &promoted);
+            distinct = left;
         }
         promoted.sort_unstable();
         promoted
-    }
-
-    fn distinct_words(&self, skeletons: &[Box<[u8]>], at: usize) -> usize {
-        let words = self
-            .members
-            .iter()
-            .map(|(number, words)| &skeletons[*number][words[at].clone()]);
-        words.collect::<HashSet<&[u8], RandomState>>().len()
-    }
-
-    /// How many skeletons stay apart when some positions do not count.
-    fn distinct_rest(&self, skeletons: &[Box<[u8]>], promoted: &[usize]) -> usize {
-        let rest = self.members.iter().map(|(number, words)| {
-            let mut rest = Vec::new();
-            for (at, word) in words.iter().enumerate() {
-                if !promoted.contains(&at) {
-                    rest.extend_from_slice(&skeletons[*number][word.clone()]);
-                    rest.push(WORD);
-                }
-            }
-            rest
-        });
-        rest.collect::<HashSet<Vec<u8>, RandomState>>().len()
     }
 }
 
@@ -228,14 +228,22 @@ mod tests {
         let texts = ["say a", "say b", "say c", "say d"];
         assert_eq!(promote_texts(&texts, 40).1, [0, 1, 2, 3]);
         assert_eq!(promote_texts(&texts, 4).1, [0, 0, 0, 0]);
-        assert_eq!(promote_texts(&texts[..3], 4).1, [0, 1, 2]);
+        assert_eq!(promote_texts(&texts[..2], 4).1, [0, 1]);
+        let texts = ["say a", "say b", "say c", "say d", "say e", "say f", "say g", "say h"];
+        assert_eq!(promote_texts(&texts, 40).1, [0; 8]);
+    }
+
+    #[test]
+    fn lines_that_have_nothing_in_common_stay_apart() {
+        let texts = ["a b", "c d", "e f", "g h", "i j"];
+        assert_eq!(promote_texts(&texts, 1).1, [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn one_word_at_least_stays_constant() {
-        let texts = ["a b", "c d", "e f", "g h", "i j"];
+        let texts = ["a x", "b x", "c x", "a y", "b y", "c y", "a z", "b z", "c z"];
         let (templates, _) = promote_texts(&texts, 1);
-        assert_eq!(templates, ["# b", "# d", "# f", "# h", "# j"]);
+        assert_eq!(templates, ["# x", "# y", "# z"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::error::{BodiesError, damaged};
 use super::needle::BodyQuery;
 use super::plane::Unpacker;
 use super::search::SplitQuery;
-use super::template::{MARK, Template, VariableKind};
+use super::template::{MARK, Template, VariableTraits};
 use super::template_table::{TEMPLATES_BYTES_MAX, TEMPLATES_MAX};
 use super::texts::Texts;
 use super::writer::{END_MAGIC, FORMAT_VERSION, MAGIC};
@@ -352,9 +352,9 @@ fn read_footer(footer: &[u8]) -> Result<(Vec<BlockEntry>, Vec<Template>), Bodies
             return Err(damaged("a template is too long"));
         }
         let variables = skeleton.iter().filter(|byte| **byte == MARK).count();
-        let kinds = cursor.take(variables)?.iter();
-        let kinds: Result<_, _> = kinds.map(|kind| VariableKind::from_byte(*kind)).collect();
-        templates.push(Template::parse(skeleton, kinds?)?);
+        let traits = cursor.take(variables)?.iter();
+        let traits: Result<_, _> = traits.map(|it| VariableTraits::from_byte(*it)).collect();
+        templates.push(Template::parse(skeleton, traits?)?);
     }
     if cursor.is_at_end() {
         Ok((entries, templates))

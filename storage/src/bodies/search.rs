@@ -125,7 +125,7 @@ impl BlockView<'_> {
         unpacker: &mut Unpacker,
     ) -> Result<Found, BodiesError> {
         let asked = query.alignments.get(template.number as usize);
-        let Some(asked) = asked.ok_or(damaged("no such template"))? else {
+        let Some(asked) = asked.ok_or_else(|| damaged("no such template"))? else {
             return Ok(Found::None);
         };
         let mut open: Vec<OpenAlternatives<'_>> = Vec::new();
@@ -171,7 +171,7 @@ impl BlockView<'_> {
             let mut left = Vec::new();
             for condition in conditions {
                 let head = heads.get(condition.variable);
-                let head = head.ok_or(damaged("no such variable"))?;
+                let head = head.ok_or_else(|| damaged("no such variable"))?;
                 let filter = || self.column_filter(head);
                 match judge(head, self.block.head_bytes(), &condition.test, filter)? {
                     Verdict::Never => continue 'alternatives,
@@ -234,7 +234,7 @@ impl BlockView<'_> {
             let first = page * SYMBOL_PAGE_ROWS;
             for (at, symbol) in self.symbols(page, unpacker)?.into_iter().enumerate() {
                 let wanted = wanted.get_mut(usize::from(symbol));
-                if wanted.ok_or(damaged("no such symbol"))?.has_next() {
+                if wanted.ok_or_else(|| damaged("no such symbol"))?.has_next() {
                     rows.extend(u32::try_from(first + at));
                 }
             }
@@ -369,7 +369,7 @@ impl<'a> Columns<'a> {
             }
         };
         let values = self.read.get(at).map(|(_, values)| values);
-        values.ok_or(damaged("no such variable"))
+        values.ok_or_else(|| damaged("no such variable"))
     }
 }
 

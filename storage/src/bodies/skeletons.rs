@@ -44,6 +44,13 @@ impl Skeletons {
         number
     }
 
+    /// The number of a skeleton that is known from elsewhere; `None` when there are too many.
+    pub(super) fn add_skeleton(&mut self, skeleton: &[u8]) -> Option<u32> {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(skeleton);
+        self.intern()
+    }
+
     /// Leaves the skeleton in `scratch`.
     fn cut(&mut self, body: &str, start: usize, spans: &mut Vec<Span>) -> Option<()> {
         if body.len() > BODY_BYTES_MAX || has_unsteady_case(body) {

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::bloom;
 use super::error::{BodiesError, damaged};
+use super::needle::LetterCase;
 use super::tokens::Tokens;
 
 /// Stands for a variable.
@@ -37,112 +39,193 @@ impl VariableKind {
             Self::Any
         }
     }
+}
+
+/// What is known of a variable, from all blocks that have its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct VariableTraits {
+    pub(super) kind: VariableKind,
+    /// Whether some value has no digit.
+    pub(super) has_words: bool,
+}
+
+const HAS_WORDS: u8 = 1 << 2;
+
+impl VariableTraits {
+    /// Of no value at all.
+    pub(super) const NONE: Self = Self {
+        kind: VariableKind::Number,
+        has_words: false,
+    };
+
+    /// Of all values of both.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            kind: self.kind.max(other.kind),
+            has_words: self.has_words || other.has_words,
+        }
+    }
 
     pub(super) fn to_byte(self) -> u8 {
-        match self {
-            Self::Number => 0,
-            Self::Hex => 1,
-            Self::Any => 2,
-        }
+        let kind = match self.kind {
+            VariableKind::Number => 0,
+            VariableKind::Hex => 1,
+            VariableKind::Any => 2,
+        };
+        kind | if self.has_words { HAS_WORDS } else { 0 }
     }
 
     pub(super) fn from_byte(byte: u8) -> Result<Self, BodiesError> {
-        match byte {
-            0 => Ok(Self::Number),
-            1 => Ok(Self::Hex),
-            2 => Ok(Self::Any),
-            _ => Err(damaged("a variable is of no known kind")),
-        }
+        let kind = match byte & !HAS_WORDS {
+            0 => VariableKind::Number,
+            1 => VariableKind::Hex,
+            2 => VariableKind::Any,
+            _ => return Err(damaged("a variable is of no known kind")),
+        };
+        let has_words = byte & HAS_WORDS != 0;
+        Ok(Self { kind, has_words })
     }
 }
 
-/// A piece of a template that is a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// The same in every body.
-    Word { text: String, lower: String },
-    /// Different from body to body; variables are numbered from left to right.
-    Variable(usize),
+/// A token of a template: bytes `start..end` of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// The number of the variable, from left to right, or [`Piece::WORD`].
+    variable: u32,
 }
 
-/// A template taken apart: separators and tokens in turn, a separator at both ends.
+impl Piece {
+    const WORD: u32 = u32::MAX;
+
+    pub(super) fn variable(&self) -> Option<usize> {
+        (self.variable != Self::WORD).then_some(self.variable as usize)
+    }
+}
+
+/// The text of a template with marks, and where its tokens are. Kept in two runs of memory, because
+/// a search goes through all templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CutText {
+    bytes: Box<[u8]>,
+    pub(super) pieces: Box<[Piece]>,
+}
+
+impl CutText {
+    fn new(skeleton: &[u8]) -> Result<Self, BodiesError> {
+        let mut pieces = Vec::new();
+        let (mut start, mut variables) = (0, 0);
+        let mut push = |range: Range<usize>, variable| match (
+            u32::try_from(range.start),
+            u32::try_from(range.end),
+        ) {
+            (Ok(start), Ok(end)) => {
+                pieces.push(Piece {
+                    start,
+                    end,
+                    variable,
+                });
+                Ok(())
+            }
+            _ => Err(damaged("a template is too long")),
+        };
+        for part in skeleton.split(|byte| *byte == MARK) {
+            if start > 0 {
+                push(start - 1..start, variables)?;
+                variables += 1;
+            }
+            let text = std::str::from_utf8(part).map_err(|_| damaged("a template is no text"))?;
+            for token in Tokens::of(text) {
+                push(start + token.start..start + token.end, Piece::WORD)?;
+            }
+            start += part.len() + 1;
+        }
+        Ok(Self {
+            bytes: skeleton.into(),
+            pieces: pieces.into(),
+        })
+    }
+
+    pub(super) fn text(&self, range: Range<u32>) -> &[u8] {
+        let range = range.start as usize..range.end as usize;
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// The text before a piece, as far as the piece before it; or after all of them.
+    pub(super) fn separator(&self, piece: usize) -> &[u8] {
+        let before = piece.checked_sub(1).and_then(|before| self.pieces.get(before));
+        let start = before.map_or(0, |before| before.end as usize);
+        let end = self.pieces.get(piece).map(|piece| piece.start as usize);
+        let end = end.unwrap_or(self.bytes.len());
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+}
+
+/// A template.
 #[derive(Debug, Clone)]
 pub struct Template {
-    skeleton: Box<[u8]>,
-    pub(super) separators: Vec<String>,
-    pub(super) tokens: Vec<Piece>,
-    pub(super) kinds: Vec<VariableKind>,
+    pub(super) exact: CutText,
+    /// The same in lower case, where that is another.
+    lower: Option<CutText>,
+    pub(super) traits: Vec<VariableTraits>,
 }
 
 impl Template {
-    /// Takes a skeleton apart. There is a kind for each mark.
-    pub(super) fn parse(skeleton: &[u8], kinds: Vec<VariableKind>) -> Result<Self, BodiesError> {
-        let no_text = damaged("a template is no text");
-        let mut template = Self {
-            skeleton: skeleton.into(),
-            separators: vec![String::new()],
-            tokens: Vec::new(),
-            kinds,
-        };
-        let mut variables = 0;
+    /// Takes a skeleton apart. There are traits for each mark.
+    pub(super) fn parse(
+        skeleton: &[u8],
+        traits: Vec<VariableTraits>,
+    ) -> Result<Self, BodiesError> {
+        let exact = CutText::new(skeleton)?;
+        let mut lower = Vec::with_capacity(skeleton.len());
         for (index, part) in skeleton.split(|byte| *byte == MARK).enumerate() {
-            let Ok(part) = std::str::from_utf8(part) else {
-                return Err(no_text);
-            };
-            if index > 0 {
-                template.push(Piece::Variable(variables));
-                variables += 1;
-            }
-            let mut done = 0;
-            for token in Tokens::of(part) {
-                let text = part.get(token.start..token.end).unwrap_or_default();
-                template.extend_separator(part.get(done..token.start));
-                let (text, lower) = (text.to_owned(), text.to_lowercase());
-                template.push(Piece::Word { text, lower });
-                done = token.end;
-            }
-            template.extend_separator(part.get(done..));
+            lower.extend((index > 0).then_some(MARK));
+            bloom::lower_into(part, &mut lower);
         }
-        if variables == template.kinds.len() {
-            Ok(template)
+        let lower = (lower != skeleton).then(|| CutText::new(&lower)).transpose()?;
+        let variables = skeleton.iter().filter(|byte| **byte == MARK).count();
+        if variables == traits.len() {
+            Ok(Self {
+                exact,
+                lower,
+                traits,
+            })
         } else {
             Err(damaged("a template has another number of variables"))
         }
     }
 
-    fn push(&mut self, piece: Piece) {
-        self.tokens.push(piece);
-        self.separators.push(String::new());
-    }
-
-    fn extend_separator(&mut self, text: Option<&str>) {
-        if let (Some(separator), Some(text)) = (self.separators.last_mut(), text) {
-            separator.push_str(text);
+    /// The text that is searched.
+    pub(super) fn searched(&self, letter_case: LetterCase) -> &CutText {
+        match (letter_case, &self.lower) {
+            (LetterCase::Ignored, Some(lower)) => lower,
+            _ => &self.exact,
         }
     }
 
     pub(super) fn skeleton(&self) -> &[u8] {
-        &self.skeleton
+        &self.exact.bytes
     }
 
     /// The constant texts around the variables: one more than there are variables.
     pub(super) fn constants(&self) -> impl Iterator<Item = &[u8]> {
-        self.skeleton.split(|byte| *byte == MARK)
+        self.skeleton().split(|byte| *byte == MARK)
     }
 
     /// How many variables there are.
     pub(super) fn variable_count(&self) -> usize {
-        self.kinds.len()
+        self.traits.len()
     }
 }
 
 /// The pattern: the text with `<num>`, `<hex>` or `<*>` in place of each variable.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut kinds = self.kinds.iter();
+        let mut kinds = self.traits.iter();
         for (index, constant) in self.constants().enumerate() {
             if index > 0 {
-                f.write_str(match kinds.next() {
+                f.write_str(match kinds.next().map(|traits| traits.kind) {
                     Some(VariableKind::Number) => "<num>",
                     Some(VariableKind::Hex) => "<hex>",
                     _ => "<*>",
@@ -172,21 +255,28 @@ mod tests {
 
     #[test]
     fn a_template_is_taken_apart_and_reads_as_a_pattern() {
-        let kinds = vec![VariableKind::Number, VariableKind::Any];
-        let template = Template::parse(b"took \xff ms: Fehler \xc3\x84 [\xff]", kinds).unwrap();
+        let any = VariableTraits {
+            kind: VariableKind::Any,
+            has_words: true,
+        };
+        let traits = vec![VariableTraits::NONE, any];
+        let template = Template::parse(b"took \xff ms: Fehler \xc3\x84 [\xff]", traits).unwrap();
         assert_eq!(template.to_string(), "took <num> ms: Fehler Ä [<*>]");
-        assert_eq!(template.separators, ["", " ", " ", ": ", " ", " [", "]"]);
-        assert_eq!(template.tokens.len(), 6);
-        assert_eq!(template.tokens[5], Piece::Variable(1));
-        let lower = "ä".to_owned();
-        let text = "Ä".to_owned();
-        assert_eq!(template.tokens[4], Piece::Word { text, lower });
+        let lower = template.searched(LetterCase::Ignored);
+        let separators = (0..=6).map(|piece| lower.separator(piece));
+        let expected: [&[u8]; 7] = [b"", b" ", b" ", b": ", b" ", b" [", b"]"];
+        assert!(separators.eq(expected));
+        let variables = lower.pieces.iter().map(Piece::variable);
+        assert!(variables.eq([None, Some(0), None, None, None, Some(1)]));
+        let word = |text: &CutText| text.text(text.pieces[4].start..text.pieces[4].end).to_vec();
+        assert_eq!(word(lower), "ä".as_bytes());
+        assert_eq!(word(template.searched(LetterCase::Exact)), "Ä".as_bytes());
     }
 
     #[test]
     fn what_is_no_template_is_an_error() {
         Template::parse(b"a\xff", Vec::new()).unwrap_err();
-        Template::parse(b"a\xc3\xff", vec![VariableKind::Any]).unwrap_err();
+        Template::parse(b"a\xc3\xff", vec![VariableTraits::NONE]).unwrap_err();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::error::BodiesError;
-use super::template::{Template, VariableKind};
+use super::template::{MARK, Template, VariableTraits};
 
 /// When there are more templates, bodies of new ones are kept as text.
 pub(super) const TEMPLATES_MAX: usize = 64 * 1024;
@@ -30,9 +30,9 @@ impl TemplateTable {
             || self.bytes + skeleton.len() > TEMPLATES_BYTES_MAX;
         let number = u32::try_from(self.list.len()).ok().filter(|_| !is_full);
         if let Some(number) = number {
-            let variables = skeleton.split(|byte| *byte == super::template::MARK).count() - 1;
-            let kinds = vec![VariableKind::Number; variables];
-            self.list.push(Template::parse(skeleton, kinds)?);
+            let variables = skeleton.split(|byte| *byte == MARK).count() - 1;
+            let traits = vec![VariableTraits::NONE; variables];
+            self.list.push(Template::parse(skeleton, traits)?);
             self.bytes += skeleton.len();
             self.numbers.insert(skeleton.into(), number);
         }
@@ -40,10 +40,10 @@ impl TemplateTable {
     }
 
     /// Notes what the values of a variable were like.
-    pub(super) fn widen(&mut self, number: u32, variable: usize, kind: VariableKind) {
+    pub(super) fn widen(&mut self, number: u32, variable: usize, traits: VariableTraits) {
         let template = self.list.get_mut(number as usize);
-        if let Some(known) = template.and_then(|it| it.kinds.get_mut(variable)) {
-            *known = kind.max(*known);
+        if let Some(known) = template.and_then(|it| it.traits.get_mut(variable)) {
+            *known = known.or(traits);
         }
     }
 

@@ -62,7 +62,7 @@ impl BlockView<'_> {
             let (before, symbol) = symbols
                 .get(..at)
                 .zip(symbols.get(at))
-                .ok_or(damaged("a page has too few symbols"))?;
+                .ok_or_else(|| damaged("a page has too few symbols"))?;
             let same = before.iter().filter(|other| *other == symbol).count();
             let symbol = usize::from(*symbol);
             let rank = self.block.symbols.rank(page, symbol) as usize + same;
@@ -86,7 +86,7 @@ impl BlockView<'_> {
         let mut next = wanted.next();
         for (at, symbol) in symbols.iter().enumerate() {
             let symbol = usize::from(*symbol);
-            let rank = ranks.get_mut(symbol).ok_or(damaged("no such symbol"))?;
+            let rank = ranks.get_mut(symbol).ok_or_else(|| damaged("no such symbol"))?;
             if next == Some(at) {
                 places.push(Place {
                     symbol,
@@ -121,7 +121,7 @@ impl BlockView<'_> {
             match symbol.checked_sub(TEMPLATE_SYMBOLS) {
                 Some(template) => {
                     let template = self.block.templates.get(template);
-                    let template = template.ok_or(damaged("no such symbol"))?;
+                    let template = template.ok_or_else(|| damaged("no such symbol"))?;
                     self.template_texts(template, &group, unpacker, texts)?;
                 }
                 None if symbol == TEXT_SYMBOL => self.page_texts(&group, unpacker, texts)?,
@@ -185,7 +185,7 @@ impl BlockView<'_> {
         for wanted in wanted.chunk_by(|a, b| page_of(a.1) == page_of(b.1)) {
             let after = wanted.first().map_or(0, |(_, rank)| page_of(*rank));
             let page = after.checked_sub(1).and_then(|page| pages.get(page));
-            let page = page.ok_or(damaged("no such page"))?;
+            let page = page.ok_or_else(|| damaged("no such page"))?;
             let text = self.text(page, unpacker)?;
             for (at, rank) in wanted {
                 let start = texts.bytes.len();

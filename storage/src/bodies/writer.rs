@@ -10,7 +10,7 @@ use super::block::BlockRows;
 use super::block_reader::{Block, BlockView};
 use super::block_writer::{self, BlockEntry, EncodedBlock, PartSizes};
 use super::checked;
-use super::choose::{Encoding, choose};
+use super::choose::{Choice, Encoding, choose};
 use super::error::{BodiesError, damaged};
 use super::plan::Plan;
 use super::plane::{Packer, Unpacker};
@@ -24,6 +24,9 @@ pub(super) const MAGIC: &[u8; 8] = b"SPBODIES";
 pub(super) const FORMAT_VERSION: u32 = 1;
 /// Ends the file.
 pub(super) const END_MAGIC: &[u8; 8] = b"SPBODEND";
+
+/// Blocks for which a choice stands, if nothing speaks against it.
+const CHOICE_BLOCKS: u32 = 8;
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,10 +58,13 @@ pub struct BodiesWriter<W: Write> {
     entries: Vec<BlockEntry>,
     summary: BodiesSummary,
     choose: Choose,
+    /// The last choice, and for how many blocks it stands.
+    choice: Option<Choice>,
+    choice_blocks: u32,
 }
 
 /// Chooses for each block; tests choose without looking.
-type Choose = fn(&BlockRows, &mut Packer) -> Result<Encoding, BodiesError>;
+type Choose = fn(&BlockRows, &mut Packer) -> Result<Choice, BodiesError>;
 
 impl BodiesWriter<BufWriter<File>> {
     /// Creates the file, which must not exist yet. It is durable only after the caller has synced
@@ -94,6 +100,8 @@ impl<W: Write> BodiesWriter<W> {
                 ..BodiesSummary::default()
             },
             choose,
+            choice: None,
+            choice_blocks: 0,
         })
     }
 
@@ -155,14 +163,26 @@ impl<W: Write> BodiesWriter<W> {
 
     /// Encodes the rows in the way that takes less, and reads them back.
     fn encode_block(&mut self) -> Result<EncodedBlock, BodiesError> {
-        if (self.choose)(&self.rows, &mut self.packer)? == Encoding::Templates {
+        let known = self.choice.filter(|_| self.choice_blocks > 0);
+        self.choice_blocks = self.choice_blocks.saturating_sub(1);
+        let mut choice = match known {
+            Some(known) => known,
+            None => self.look()?,
+        };
+        if choice.encoding == Encoding::Templates {
             let plan = Plan::templates(&self.rows, &mut self.table)?;
             let block = self.encode_as(&plan)?;
-            if self.is_faithful(&block) {
-                self.summary.template_block_count += 1;
-                return Ok(block);
+            let body_bytes = self.rows.text().len() as u64;
+            if known.is_some() && !choice.is_confirmed_by(block.sizes.total_bytes(), body_bytes) {
+                choice = self.look()?;
             }
-            self.summary.unfaithful_block_count += 1;
+            if choice.encoding == Encoding::Templates {
+                if self.is_faithful(&block) {
+                    self.summary.template_block_count += 1;
+                    return Ok(block);
+                }
+                self.summary.unfaithful_block_count += 1;
+            }
         }
         let block = self.encode_as(&Plan::text(&self.rows))?;
         if !self.is_faithful(&block) {
@@ -170,6 +190,13 @@ impl<W: Write> BodiesWriter<W> {
         }
         self.summary.text_block_count += 1;
         Ok(block)
+    }
+
+    /// Chooses anew.
+    fn look(&mut self) -> Result<Choice, BodiesError> {
+        let choice = (self.choose)(&self.rows, &mut self.packer)?;
+        (self.choice, self.choice_blocks) = (Some(choice), CHOICE_BLOCKS - 1);
+        Ok(choice)
     }
 
     fn encode_as(&mut self, plan: &Plan) -> Result<EncodedBlock, BodiesError> {
@@ -225,7 +252,7 @@ fn footer(entries: &[BlockEntry], table: &TemplateTable) -> Vec<u8> {
     put_varint(table.list().len() as u64, &mut footer);
     for template in table.list() {
         put_bytes(template.skeleton(), &mut footer);
-        footer.extend(template.kinds.iter().map(|kind| kind.to_byte()));
+        footer.extend(template.traits.iter().map(|traits| traits.to_byte()));
     }
     footer
 }

@@ -16,7 +16,10 @@ fn main() {
         let bytes = std::fs::read(&path).unwrap();
         let bodies = match bytes.strip_prefix(b"SPSYNTH1") {
             Some(requests) => synth_bodies(requests),
-            None => String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect(),
+            None => String::from_utf8_lossy(&bytes)
+                .lines()
+                .map(str::to_owned)
+                .collect(),
         };
         measure(&path, &bodies);
     }
@@ -45,7 +48,9 @@ fn measure(path: &str, bodies: &[String]) {
     });
     let ((bytes, summary), write_micros) = timed(|| {
         let mut writer = BodiesWriter::new(Vec::new()).unwrap();
-        bodies.iter().for_each(|body| writer.push(Some(body)).unwrap());
+        bodies
+            .iter()
+            .for_each(|body| writer.push(Some(body)).unwrap());
         writer.finish().unwrap()
     });
     let per = |bytes: u64| bytes as f64 / count;
@@ -100,10 +105,13 @@ fn read(bytes: Vec<u8>, expected: &[String]) {
     search(&bodies, expected, &mut random);
 }
 
+/// Draws a text from a body.
+type Draw = fn(&str, &mut Random) -> Option<String>;
+
 /// Searches for what is in bodies drawn at random.
 fn search(bodies: &Bodies, expected: &[String], random: &mut Random) {
     let all = 0..bodies.row_count();
-    let kinds: [(&str, fn(&str, &mut Random) -> Option<String>); 4] = [
+    let kinds: [(&str, Draw); 4] = [
         ("word", |body, random| {
             let words: Vec<&str> = words(body).collect();
             let word = words.get(random.below(words.len().max(1)))?;
@@ -119,9 +127,11 @@ fn search(bodies: &Bodies, expected: &[String], random: &mut Random) {
             let (first, last) = (starts.get(at)?, starts.get(at + 2)?);
             let start = first.as_ptr() as usize - body.as_ptr() as usize;
             let end = last.as_ptr() as usize - body.as_ptr() as usize + last.len();
-            Some(body[start..end].to_owned())
+            Some(body.get(start..end)?.to_owned())
         }),
-        ("absent word", |_, random| Some(format!("zz{:x}", random.below(1 << 40)))),
+        ("absent word", |_, random| {
+            Some(format!("zz{:x}", random.below(1 << 40)))
+        }),
     ];
     for (name, draw) in kinds {
         let (mut rows, mut newest, mut counts) = <(Times, Times, Times)>::default();
@@ -142,20 +152,26 @@ fn search(bodies: &Bodies, expected: &[String], random: &mut Random) {
             assert_eq!(matches.match_count as u64, count);
             found += count;
         }
-        println!("  {name}: rows {rows}; newest 100 {newest}; count {counts}; found {}", found / 200);
+        println!(
+            "  {name}: rows {rows}; newest 100 {newest}; count {counts}; found {}",
+            found / 200
+        );
     }
     for text in ["imeou", "7f3"] {
         let query = BodyQuery::all(vec![Needle::phrase(text, LetterCase::Ignored)]);
         let (count, micros) = timed(|| bodies.count(&query, all.clone()).unwrap());
         println!("  part {text}: {micros:.0} us, found {count}");
     }
-    let query = BodyQuery::all(Vec::new()).and_regex("time[a-z]+t after [0-9]{3} ms").unwrap();
+    let query = BodyQuery::all(Vec::new())
+        .and_regex("time[a-z]+t after [0-9]{3} ms")
+        .unwrap();
     let (count, micros) = timed(|| bodies.count(&query, all.clone()).unwrap());
     println!("  regex: {micros:.0} us, found {count}");
 }
 
 fn words(body: &str) -> impl Iterator<Item = &str> {
-    body.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+    body.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
 }
 
 /// Numbers that look drawn.
@@ -163,7 +179,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 20) % end as u64) as usize
     }
 }
@@ -185,7 +204,12 @@ impl std::fmt::Display for Times {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        let at = |percent: usize| sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0.0);
+        let at = |percent: usize| {
+            sorted
+                .get(sorted.len() * percent / 100)
+                .copied()
+                .unwrap_or(0.0)
+        };
         write!(f, "p50 {:.0} p99 {:.0} us", at(50), at(99))
     }
 }

@@ -9,6 +9,7 @@ mod align;
 mod bits;
 mod block;
 mod block_reader;
+mod block_view;
 mod block_writer;
 mod bloom;
 mod checked;
@@ -17,8 +18,11 @@ mod column;
 mod column_test;
 mod column_writer;
 mod error;
+mod footer;
+mod found;
 mod integers;
 mod needle;
+mod numeric;
 mod page_search;
 mod patterns;
 mod plan;
@@ -33,6 +37,7 @@ mod template_table;
 mod text_page;
 mod texts;
 mod tokens;
+mod values;
 mod writer;
 
 #[cfg(test)]

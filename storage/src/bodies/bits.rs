@@ -53,7 +53,12 @@ pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<
             bits -= 64;
         }
     }
-    out.extend(waiting.to_le_bytes().iter().take((bits as usize).div_ceil(8)));
+    out.extend(
+        waiting
+            .to_le_bytes()
+            .iter()
+            .take((bits as usize).div_ceil(8)),
+    );
 }
 
 /// The number at a place among packed ones; what is beyond the end reads as zero bits.
@@ -175,7 +180,11 @@ mod tests {
     #[test]
     fn packed_numbers_of_every_width_come_back() {
         for width in 0..=64_u32 {
-            let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+            let mask = if width == 64 {
+                u64::MAX
+            } else {
+                (1 << width) - 1
+            };
             let values: Vec<u64> = (0..150_u64)
                 .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) & mask)
                 .collect();

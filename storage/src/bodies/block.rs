@@ -12,7 +12,7 @@ pub(super) const CHUNK_ROWS: usize = 1024;
 /// Rows whose symbols are read together.
 pub(super) const SYMBOL_PAGE_ROWS: usize = 4096;
 /// A page that has more text is not given more rows.
-pub(super) const TEXT_PAGE_BYTES: usize = 32 << 10;
+pub(super) const TEXT_PAGE_BYTES: usize = 64 << 10;
 
 /// Every row has a symbol: that it has no body, that its body is kept as text, or, from
 /// [`TEMPLATE_SYMBOLS`] on, the place of its template in the block.

@@ -8,13 +8,12 @@ use super::bits::Cursor;
 use super::block::{BLOCK_ROWS, CHUNK_ROWS, TEMPLATE_SYMBOLS, TEXT_SYMBOL};
 use super::block_writer::BlockEntry;
 use super::checked::{self, CHECKSUM_BYTES};
-use super::column::{Head, HeadBytes, HeadReader, Part, Values};
+use super::column::{Head, HeadBytes, HeadReader, Part};
 use super::error::{BodiesError, damaged};
-use super::integers::Picks;
 use super::plane::Unpacker;
 use super::symbols::SymbolPages;
 use super::template::Template;
-use super::text_page::{PageText, TextPage};
+use super::text_page::TextPage;
 
 /// A template in a block.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) struct BlockTemplate {
     pub(super) number: u32,
     pub(super) row_count: usize,
     heads: Range<usize>,
-    chunks: Range<usize>,
+    pub(super) chunks: Range<usize>,
 }
 
 /// A text page in a block.
@@ -32,8 +31,8 @@ pub(super) struct BlockPage {
     pub(super) page: TextPage,
     /// The number of bodies in the pages before it.
     pub(super) first: usize,
-    part: Part,
-    filter: Part,
+    pub(super) part: Part,
+    pub(super) filter: Part,
 }
 
 /// The header of a block.
@@ -43,13 +42,13 @@ pub(super) struct Block {
     pub(super) templates: Vec<BlockTemplate>,
     heads: Vec<Head>,
     entries: Vec<Part>,
-    chunks: Vec<Part>,
+    pub(super) chunks: Vec<Part>,
     pub(super) pages: Vec<BlockPage>,
     pub(super) symbols: SymbolPages,
-    symbol_pages: Vec<Part>,
-    filters: Part,
+    pub(super) symbol_pages: Vec<Part>,
+    pub(super) filters: Part,
     /// Set when the checksum of the filters was compared.
-    filters_are_good: OnceLock<bool>,
+    pub(super) filters_are_good: OnceLock<bool>,
 }
 
 /// Hands out the parts of a block one after another.
@@ -181,120 +180,5 @@ impl Block {
     /// The heads of the variables of a template.
     pub(super) fn heads(&self, template: &BlockTemplate) -> &[Head] {
         self.heads.get(template.heads.clone()).unwrap_or_default()
-    }
-}
-
-/// A block with its bytes and the templates of the split.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BlockView<'a> {
-    pub(super) block: &'a Block,
-    pub(super) data: &'a [u8],
-    pub(super) templates: &'a [Template],
-}
-
-impl<'a> BlockView<'a> {
-    fn part(&self, part: &Part) -> Result<&'a [u8], BodiesError> {
-        let range = part.start as usize..part.end as usize;
-        self.data.get(range).ok_or_else(|| damaged("a block is too short"))
-    }
-
-    /// The template, with its number in the split.
-    pub(super) fn template(&self, template: &BlockTemplate) -> Result<&'a Template, BodiesError> {
-        let found = self.templates.get(template.number as usize);
-        found.ok_or_else(|| damaged("no such template"))
-    }
-
-    /// The payloads of a chunk of a template.
-    pub(super) fn chunk(
-        &self,
-        template: &'a BlockTemplate,
-        chunk: usize,
-    ) -> Result<Chunk<'a>, BodiesError> {
-        let parts = self.block.chunks.get(template.chunks.clone());
-        let part = parts.and_then(|parts| parts.get(chunk));
-        let bytes = checked::contents(self.part(part.ok_or_else(|| damaged("no such chunk"))?)?)?;
-        let heads = self.block.heads(template);
-        let mut cursor = Cursor::new(bytes);
-        let mut lengths = Vec::with_capacity(heads.len());
-        for head in heads {
-            lengths.push(if head.is_constant() {
-                0
-            } else {
-                cursor.count(bytes.len())?
-            });
-        }
-        let payloads = lengths.into_iter().map(|length| cursor.take(length));
-        Ok(Chunk {
-            block: self.block,
-            heads,
-            payloads: payloads.collect::<Result<_, _>>()?,
-            row_count: CHUNK_ROWS.min(template.row_count.saturating_sub(chunk * CHUNK_ROWS)),
-        })
-    }
-
-    /// The symbols of a page of rows.
-    pub(super) fn symbols(
-        &self,
-        page: usize,
-        unpacker: &mut Unpacker,
-    ) -> Result<Vec<u16>, BodiesError> {
-        let part = self.block.symbol_pages.get(page);
-        let part = self.part(part.ok_or_else(|| damaged("no such page"))?)?;
-        self.block.symbols.read(page, part, unpacker)
-    }
-
-    /// The bodies of a text page.
-    pub(super) fn text(
-        &self,
-        page: &BlockPage,
-        unpacker: &mut Unpacker,
-    ) -> Result<PageText<'a>, BodiesError> {
-        PageText::read(&page.page, self.part(&page.part)?, unpacker)
-    }
-
-    /// The filter of a column; empty when it has none.
-    pub(super) fn column_filter(&self, head: &Head) -> Result<&'a [u8], BodiesError> {
-        self.filter(&head.filter)
-    }
-
-    /// The filter of a page.
-    pub(super) fn page_filter(&self, page: &BlockPage) -> Result<&'a [u8], BodiesError> {
-        self.filter(&page.filter)
-    }
-
-    fn filter(&self, part: &Part) -> Result<&'a [u8], BodiesError> {
-        let all = self.part(&self.block.filters)?;
-        let good = &self.block.filters_are_good;
-        if !good.get_or_init(|| checked::contents(all).is_ok()) {
-            return Err(damaged("a checksum is wrong"));
-        }
-        let range = part.start as usize + CHECKSUM_BYTES..part.end as usize + CHECKSUM_BYTES;
-        all.get(range).ok_or_else(|| damaged("filters are too short"))
-    }
-}
-
-/// The values of a template in a chunk of its rows, not yet read.
-#[derive(Debug)]
-pub(super) struct Chunk<'a> {
-    block: &'a Block,
-    heads: &'a [Head],
-    payloads: Vec<&'a [u8]>,
-    pub(super) row_count: usize,
-}
-
-impl<'a> Chunk<'a> {
-    /// The wanted values of a variable.
-    pub(super) fn values(
-        &self,
-        variable: usize,
-        picks: Picks<'_>,
-        unpacker: &mut Unpacker,
-    ) -> Result<Values<'a>, BodiesError> {
-        let (Some(head), Some(payload)) = (self.heads.get(variable), self.payloads.get(variable))
-        else {
-            return Err(damaged("no such variable"));
-        };
-        let bytes = self.block.head_bytes();
-        head.read(bytes, payload, self.row_count, picks, unpacker)
     }
 }

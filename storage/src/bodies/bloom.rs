@@ -17,7 +17,10 @@ pub(super) fn hash_lower(token: &[u8]) -> u64 {
 
 /// The hash of a token in any case, whose text does not have unsteady case.
 pub(super) fn hash(token: &[u8], buffer: &mut Vec<u8>) -> u64 {
-    if token.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+    if token
+        .iter()
+        .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+    {
         buffer.clear();
         lower_into(token, buffer);
         hash_lower(buffer)
@@ -39,7 +42,10 @@ pub(super) fn lower_into(token: &[u8], out: &mut Vec<u8>) {
 
 fn probes(hash: u64, bits: u64) -> impl Iterator<Item = u64> {
     let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-    let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    let (low, high) = (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    );
     (0..PROBES).map(move |i| {
         let number = low.wrapping_add(i.wrapping_mul(high | 1));
         (u64::from(number) * bits) >> 32
@@ -89,7 +95,9 @@ mod tests {
         let mut filter = Vec::new();
         assert_eq!(put(&mut hashes, &mut filter), 2500);
         assert!((0..2000).all(|n| may_have(&filter, hash_of(n))));
-        let wrong = (2000..12_000).filter(|n| may_have(&filter, hash_of(*n))).count();
+        let wrong = (2000..12_000)
+            .filter(|n| may_have(&filter, hash_of(*n)))
+            .count();
         assert!(wrong < 200, "{wrong} of 10,000");
         assert!(!may_have(&[], 1));
     }

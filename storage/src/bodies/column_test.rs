@@ -2,11 +2,15 @@
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use super::align::TokenTest;
+use super::bits::Cursor;
 use super::block::CHUNK_ROWS;
 use super::bloom;
-use super::column::{Digits, Form, Head, HeadBytes, Kind, Values};
+use super::column::{Digits, Form, Head, HeadBytes};
 use super::error::BodiesError;
+use super::integers;
 use super::needle::LetterCase;
+use super::plane::Unpacker;
+use super::values::{Kind, Values};
 
 /// The rows of a chunk that pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,11 +137,13 @@ pub(super) fn judge<'a>(
         }
         Form::Dictionary { entries } => {
             let mut entries = bytes.entries(entries);
-            return Ok(if entries.any(|entry| test.is_passed_by(entry, &mut buffer)) {
-                Verdict::Maybe(Wanted::Text)
-            } else {
-                Verdict::Never
-            });
+            return Ok(
+                if entries.any(|entry| test.is_passed_by(entry, &mut buffer)) {
+                    Verdict::Maybe(Wanted::Text)
+                } else {
+                    Verdict::Never
+                },
+            );
         }
         Form::Text { is_ascii } if *is_ascii && !test.text.is_ascii() => None,
         Form::Text { .. } => Some(Wanted::Text),
@@ -209,6 +215,24 @@ fn packed_hex(text: &[u8], is_upper: bool, letter_case: LetterCase) -> Option<Ve
     pairs.collect()
 }
 
+impl Head {
+    /// The places of the values of a payload that are a number.
+    pub(super) fn matching_number(
+        &self,
+        payload: &[u8],
+        count: usize,
+        wanted: u64,
+        unpacker: &mut Unpacker,
+    ) -> Result<ChunkMask, BodiesError> {
+        let mut mask = ChunkMask::NONE;
+        let mut cursor = Cursor::new(payload);
+        integers::find(&mut cursor, count, wanted, unpacker, &mut |place| {
+            mask.set(place);
+        })?;
+        Ok(mask)
+    }
+}
+
 /// The places of `count` values that pass.
 pub(super) fn matching(
     values: &Values<'_>,
@@ -218,12 +242,6 @@ pub(super) fn matching(
 ) -> ChunkMask {
     let mut mask = ChunkMask::NONE;
     match (&values.kind, wanted) {
-        (Kind::Number { numbers, .. }, Wanted::Number(wanted)) => {
-            let found = numbers.iter().enumerate();
-            found
-                .filter(|(_, number)| *number == wanted)
-                .for_each(|(place, _)| mask.set(place));
-        }
         (Kind::Hex { bytes, .. }, Wanted::Hex(wanted)) => {
             let found = bytes.chunks_exact(wanted.len().max(1)).enumerate();
             found

@@ -2,9 +2,7 @@
 //! bytes where those compress better.
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
-use super::bits::{
-    Cursor, pack, packed_at, packed_len, put_varint, unzigzag, width_of, zigzag,
-};
+use super::bits::{Cursor, pack, packed_at, packed_len, put_varint, unzigzag, width_of, zigzag};
 use super::error::{BodiesError, damaged};
 use super::plane::{Packer, Unpacker};
 
@@ -140,7 +138,11 @@ pub(super) fn read(
         _ => return Err(damaged("a page of numbers is of no known kind")),
     };
     let base = cursor.varint()?;
-    let step_low = if is_steps { unzigzag(cursor.varint()?) } else { 0 };
+    let step_low = if is_steps {
+        unzigzag(cursor.varint()?)
+    } else {
+        0
+    };
     let width = u32::from(cursor.byte()?);
     if width > 64 {
         return Err(damaged("numbers are too wide"));
@@ -156,14 +158,17 @@ pub(super) fn read(
     }
     let mut values = if mode == STEPS {
         let bytes = cursor.take(packed_len(stored, width))?;
-        (0..stored).map(|place| packed_at(bytes, width, place)).collect()
+        (0..stored)
+            .map(|place| packed_at(bytes, width, place))
+            .collect()
     } else {
         read_planes(cursor, stored, width, unpacker)?
     };
     if is_steps {
         let mut value = base;
         for step in &mut values {
-            let next = value.wrapping_add(step_low.wrapping_add(step.cast_signed()).cast_unsigned());
+            let next =
+                value.wrapping_add(step_low.wrapping_add(step.cast_signed()).cast_unsigned());
             *step = value;
             value = next;
         }
@@ -174,6 +179,31 @@ pub(super) fn read(
         }
     }
     picks.of(values)
+}
+
+/// Visits the places of a page of `count` that hold the wanted number.
+pub(super) fn find(
+    cursor: &mut Cursor<'_>,
+    count: usize,
+    wanted: u64,
+    unpacker: &mut Unpacker,
+    visit: &mut impl FnMut(usize),
+) -> Result<(), BodiesError> {
+    let mut page = *cursor;
+    if count > 0 && matches!(page.byte()?, OFFSETS | OFFSET_PLANES) {
+        let (base, width) = (page.varint()?, u32::from(page.byte()?));
+        match wanted.checked_sub(base) {
+            Some(offset) if width_of(offset) <= width => {}
+            _ => return Ok(()),
+        }
+    }
+    let numbers = read(cursor, count, Picks::All, unpacker)?;
+    for (place, number) in numbers.iter().enumerate() {
+        if *number == wanted {
+            visit(place);
+        }
+    }
+    Ok(())
 }
 
 fn read_planes(
@@ -193,6 +223,7 @@ fn read_planes(
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -221,16 +252,31 @@ mod tests {
         assert_eq!(check(&[5]), OFFSETS);
         assert_eq!(check(&[0, u64::MAX >> 1, u64::MAX]), OFFSETS);
         assert_eq!(check(&[0, u64::MAX >> 1, 0, u64::MAX >> 1]), OFFSETS);
-        assert_eq!(check(&(0..900).map(|n| noise(n) >> 16).collect::<Vec<_>>()), OFFSETS);
-        assert_eq!(check(&(0..900).map(|n| 7 + 1000 * n).collect::<Vec<_>>()), STEPS);
-        assert_eq!(check(&(0..900).map(|n| 9_000 - 3 * n).collect::<Vec<_>>()), STEPS);
-        let rare = |n: u64| if n % 97 == 0 { 40_000 } else { n % 3 };
-        assert_eq!(check(&(0..900).map(rare).collect::<Vec<_>>()), OFFSET_PLANES);
+        assert_eq!(
+            check(&(0..900).map(|n| noise(n) >> 16).collect::<Vec<_>>()),
+            OFFSETS
+        );
+        assert_eq!(
+            check(&(0..900).map(|n| 7 + 1000 * n).collect::<Vec<_>>()),
+            STEPS
+        );
+        assert_eq!(
+            check(&(0..900).map(|n| 9_000 - 3 * n).collect::<Vec<_>>()),
+            STEPS
+        );
+        let rare = |n: u64| if n.is_multiple_of(97) { 40_000 } else { n % 3 };
+        assert_eq!(
+            check(&(0..900).map(rare).collect::<Vec<_>>()),
+            OFFSET_PLANES
+        );
         let mut sum = 0;
         let climbing = |n: u64| {
-            sum += if n % 50 == 0 { 90_000 } else { n % 2 };
+            sum += if n.is_multiple_of(50) { 90_000 } else { n % 2 };
             sum
         };
-        assert_eq!(check(&(0..900).map(climbing).collect::<Vec<_>>()), STEP_PLANES);
+        assert_eq!(
+            check(&(0..900).map(climbing).collect::<Vec<_>>()),
+            STEP_PLANES
+        );
     }
 }

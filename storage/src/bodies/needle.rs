@@ -189,7 +189,10 @@ mod tests {
         assert_eq!(count(Needle::phrase("abc", LetterCase::Ignored)), 0);
         assert_eq!(count(Needle::phrase("abc def ghi", LetterCase::Ignored)), 1);
         assert_eq!(count(Needle::phrase(" abc ", LetterCase::Ignored)), 1);
-        assert_eq!(count(Needle::word_prefix("abc def", LetterCase::Ignored)), 1);
+        assert_eq!(
+            count(Needle::word_prefix("abc def", LetterCase::Ignored)),
+            1
+        );
         assert_eq!(count(Needle::word("abc def", LetterCase::Ignored)), 2);
         assert_eq!(count(Needle::word("ΟΔΟΣ", LetterCase::Exact)), 0);
     }

@@ -28,9 +28,8 @@ pub(super) fn find(
                 let known = known.unwrap_or_else(|| (0..page.starts.len() - 1).collect());
                 let matches = |place: &usize| {
                     let range = page.starts.get(*place).zip(page.starts.get(place + 1));
-                    let body = range.and_then(|(start, end)| {
-                        whole.unwrap_or(text).get(*start..*end)
-                    });
+                    let body =
+                        range.and_then(|(start, end)| whole.unwrap_or(text).get(*start..*end));
                     body.is_some_and(|body| match whole {
                         Some(_) => needle.is_in(body),
                         None => needle.matches(body),
@@ -57,7 +56,9 @@ fn occurrences(text: &str, starts: &[usize], needle: &Needle) -> Vec<usize> {
     {
         let (start, end) = (from + offset, from + offset + needle.text.len());
         from = start + 1;
-        let place = starts.partition_point(|other| *other <= start).saturating_sub(1);
+        let place = starts
+            .partition_point(|other| *other <= start)
+            .saturating_sub(1);
         let Some((body_start, body_end)) = starts.get(place).zip(starts.get(place + 1)) else {
             break;
         };

@@ -63,7 +63,10 @@ impl PatternMiner {
         self.spans.clear();
         let number = self.skeletons.add(body, 0, &mut self.spans)?;
         let values = self.spans.iter().map(|(start, length)| {
-            let value = body.as_bytes().get(*start as usize..)?.get(..*length as usize)?;
+            let value = body
+                .as_bytes()
+                .get(*start as usize..)?
+                .get(..*length as usize)?;
             let kind = VariableKind::of(value);
             let has_words = false;
             Some(VariableTraits { kind, has_words })
@@ -125,13 +128,17 @@ impl PatternMiner {
                 });
             }
         }
-        let patterns = promoted.templates.iter().zip(found).map(|(skeleton, (count, traits))| {
-            let text = Template::parse(skeleton, traits).map(|template| template.to_string());
-            Pattern {
-                text: text.unwrap_or_default(),
-                count,
-            }
-        });
+        let patterns = promoted
+            .templates
+            .iter()
+            .zip(found)
+            .map(|(skeleton, (count, traits))| {
+                let text = Template::parse(skeleton, traits).map(|template| template.to_string());
+                Pattern {
+                    text: text.unwrap_or_default(),
+                    count,
+                }
+            });
         Patterns {
             list: patterns.collect(),
             of_key: promoted.assignments.iter().map(|it| it.template).collect(),
@@ -169,9 +176,9 @@ impl Patterns {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Bodies;
     use super::super::choose::Encoding;
     use super::super::tests::write;
-    use super::super::Bodies;
     use super::*;
 
     const LIMITS: MiningLimits = MiningLimits {
@@ -192,17 +199,32 @@ mod tests {
     #[test]
     fn texts_have_patterns_whose_counts_add_up() {
         let mut miner = PatternMiner::new(LIMITS);
-        let keys: Vec<_> = ["took 3 ms", "took 77 ms", "id 7fa3", "id 1234", "took 3s", "ΟΔΟΣ"]
-            .iter()
-            .map(|text| miner.add_text(text))
-            .collect();
+        let keys: Vec<_> = [
+            "took 3 ms",
+            "took 77 ms",
+            "id 7fa3",
+            "id 1234",
+            "took 3s",
+            "ΟΔΟΣ",
+        ]
+        .iter()
+        .map(|text| miner.add_text(text))
+        .collect();
         let patterns = miner.finish();
-        let text = |key: Option<PatternKey>| key.map(|key| &*patterns.list()[patterns.place(key)].text);
+        let text =
+            |key: Option<PatternKey>| key.map(|key| &*patterns.list()[patterns.place(key)].text);
         assert_eq!(text(keys[1]), Some("took <num> ms"));
         assert_eq!(text(keys[2]), Some("id <hex>"));
         assert_eq!(text(keys[4]), Some("took <*>"));
         assert_eq!(text(keys[5]), None);
-        assert_eq!(patterns.list().iter().map(|pattern| pattern.count).sum::<u64>(), 5);
+        assert_eq!(
+            patterns
+                .list()
+                .iter()
+                .map(|pattern| pattern.count)
+                .sum::<u64>(),
+            5
+        );
     }
 
     #[test]

@@ -48,7 +48,11 @@ impl Packer {
     }
 
     /// Appends a plane of values.
-    pub(super) fn put_values(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), BodiesError> {
+    pub(super) fn put_values(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), BodiesError> {
         put(&mut self.values, &mut self.buffer, bytes, out)
     }
 
@@ -143,6 +147,7 @@ impl Unpacker {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -149,16 +149,19 @@ impl Group {
         let hasher = RandomState::default();
         let word_hashes = |(number, words): &(usize, Vec<Range<usize>>)| {
             let skeleton = &skeletons[*number];
-            let hash = |(at, word): (usize, &Range<usize>)| {
-                hasher.hash_one((at, &skeleton[word.clone()]))
-            };
+            let hash =
+                |(at, word): (usize, &Range<usize>)| hasher.hash_one((at, &skeleton[word.clone()]));
             words.iter().enumerate().map(hash).collect::<Vec<u64>>()
         };
         let hashes: Vec<Vec<u64>> = self.members.iter().map(word_hashes).collect();
         // A sum of hashes stands for a skeleton, so that a word is taken out by a subtraction.
         let mut sums: Vec<u64> = hashes
             .iter()
-            .map(|words| words.iter().fold(0, |sum: u64, hash| sum.wrapping_add(*hash)))
+            .map(|words| {
+                words
+                    .iter()
+                    .fold(0, |sum: u64, hash| sum.wrapping_add(*hash))
+            })
             .collect();
         let mut promoted: Vec<usize> = Vec::new();
         let mut distinct = self.members.len();
@@ -195,13 +198,17 @@ mod tests {
         let skeletons: Vec<Box<[u8]>> = texts
             .iter()
             .map(|text| {
-                let bytes = text.bytes().map(|byte| if byte == b'#' { MARK } else { byte });
+                let bytes = text
+                    .bytes()
+                    .map(|byte| if byte == b'#' { MARK } else { byte });
                 bytes.collect()
             })
             .collect();
         let promoted = promote(&skeletons, &vec![rows; texts.len()]);
         let readable = |skeleton: &[u8]| {
-            let bytes = skeleton.iter().map(|byte| if *byte == MARK { b'#' } else { *byte });
+            let bytes = skeleton
+                .iter()
+                .map(|byte| if *byte == MARK { b'#' } else { *byte });
             String::from_utf8(bytes.collect()).unwrap()
         };
         let templates = promoted.templates.iter().map(|it| readable(it)).collect();
@@ -229,7 +236,9 @@ mod tests {
         assert_eq!(promote_texts(&texts, 40).1, [0, 1, 2, 3]);
         assert_eq!(promote_texts(&texts, 4).1, [0, 0, 0, 0]);
         assert_eq!(promote_texts(&texts[..2], 4).1, [0, 1]);
-        let texts = ["say a", "say b", "say c", "say d", "say e", "say f", "say g", "say h"];
+        let texts = [
+            "say a", "say b", "say c", "say d", "say e", "say f", "say g", "say h",
+        ];
         assert_eq!(promote_texts(&texts, 40).1, [0; 8]);
     }
 
@@ -241,14 +250,16 @@ mod tests {
 
     #[test]
     fn one_word_at_least_stays_constant() {
-        let texts = ["a x", "b x", "c x", "a y", "b y", "c y", "a z", "b z", "c z"];
+        let texts = [
+            "a x", "b x", "c x", "a y", "b y", "c y", "a z", "b z", "c z",
+        ];
         let (templates, _) = promote_texts(&texts, 1);
         assert_eq!(templates, ["# x", "# y", "# z"]);
     }
 
     #[test]
     fn variables_come_from_where_they_stood() {
-        let (merged, origins) = merge(b"a \xff bc \xff", &[4..6]);
+        let (merged, origins) = merge(b"a \xff bc \xff", std::slice::from_ref(&(4..6)));
         assert_eq!(&*merged, b"a \xff \xff \xff");
         let expected = [Origin::Variable(0), Origin::Word(4..6), Origin::Variable(1)];
         assert_eq!(*origins, expected);

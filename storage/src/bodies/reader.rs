@@ -10,26 +10,19 @@ use arrow_array::builder::StringBuilder;
 use bytes::Bytes;
 use memmap2::Mmap;
 
-use super::bits::Cursor;
-use super::block::{BLOCK_ROWS, TEMPLATE_SYMBOLS};
-use super::block_reader::{Block, BlockView};
+use super::block::TEMPLATE_SYMBOLS;
+use super::block_reader::Block;
+use super::block_view::BlockView;
 use super::block_writer::BlockEntry;
-use super::checked;
 use super::error::{BodiesError, damaged};
+use super::footer;
 use super::needle::BodyQuery;
 use super::plane::Unpacker;
 use super::search::SplitQuery;
-use super::template::{MARK, Template, VariableTraits};
-use super::template_table::{TEMPLATES_BYTES_MAX, TEMPLATES_MAX};
+use super::template::Template;
 use super::texts::Texts;
-use super::writer::{END_MAGIC, FORMAT_VERSION, MAGIC};
 use crate::files::FileError;
 use crate::row_set::RowSet;
-
-/// Bytes of the lengths and the magic number that end the file.
-const TRAILER_BYTES: usize = 20;
-/// No footer is longer.
-const FOOTER_BYTES_MAX: usize = 1 << 30;
 
 /// The bodies of a split. The templates are in memory, the headers of blocks once they were
 /// needed; everything else is read from the file.
@@ -40,6 +33,9 @@ pub struct Bodies {
     templates: Vec<Template>,
     row_count: u32,
 }
+
+/// Takes a block and rows of it.
+type VisitBlock<'v> = dyn FnMut(BlockView<'_>, &[u32]) -> Result<(), BodiesError> + 'v;
 
 /// Rows whose bodies match.
 #[derive(Debug)]
@@ -89,20 +85,9 @@ impl Bodies {
     /// # Errors
     /// When it is not one of bodies.
     pub fn read(bytes: Bytes) -> Result<Self, BodiesError> {
-        let mut cursor = Cursor::new(&bytes);
-        if cursor.take(MAGIC.len())? != MAGIC {
-            return Err(damaged("it does not begin as a file of bodies"));
-        }
-        let found = cursor.u32()?;
-        if found != FORMAT_VERSION {
-            return Err(BodiesError::FormatVersion {
-                found,
-                expected: FORMAT_VERSION,
-            });
-        }
-        let start = cursor.position();
-        let (footer_start, footer) = footer(&bytes, start)?;
-        let (entries, templates) = read_footer(&footer)?;
+        let start = footer::read_start(&bytes)?;
+        let (footer_start, footer) = footer::read_end(&bytes, start)?;
+        let (entries, templates) = footer::read_footer(&footer)?;
         let mut blocks = Vec::with_capacity(entries.len());
         let (mut first, mut start) = (0_u32, start);
         for entry in entries {
@@ -190,11 +175,7 @@ impl Bodies {
     }
 
     /// Visits the blocks that hold some of the rows, with the rows counted from the block's first.
-    fn visit_blocks(
-        &self,
-        rows: &[u32],
-        visit: &mut dyn FnMut(BlockView<'_>, &[u32]) -> Result<(), BodiesError>,
-    ) -> Result<(), BodiesError> {
+    fn visit_blocks(&self, rows: &[u32], visit: &mut VisitBlock<'_>) -> Result<(), BodiesError> {
         self.check_rows(rows)?;
         let mut rest = rows;
         for slot in &self.blocks {
@@ -299,8 +280,7 @@ impl Bodies {
         let block = match slot.block.get() {
             Some(block) => block,
             None => {
-                let block =
-                    Block::read(data, &slot.entry, &self.templates, &mut Unpacker::new()?)?;
+                let block = Block::read(data, &slot.entry, &self.templates, &mut Unpacker::new()?)?;
                 slot.block.get_or_init(|| block)
             }
         };
@@ -309,56 +289,5 @@ impl Bodies {
             data,
             templates: &self.templates,
         })
-    }
-}
-
-/// Where the footer begins, and its contents.
-fn footer(bytes: &Bytes, start: usize) -> Result<(usize, Vec<u8>), BodiesError> {
-    let too_short = damaged("it does not end as a file of bodies");
-    let Some(trailer_start) = bytes.len().checked_sub(TRAILER_BYTES) else {
-        return Err(too_short);
-    };
-    let mut cursor = Cursor::new(bytes.get(trailer_start..).unwrap_or_default());
-    let lengths = checked::contents(cursor.take(12)?)?;
-    if cursor.take(END_MAGIC.len())? != END_MAGIC {
-        return Err(too_short);
-    }
-    let mut lengths = Cursor::new(lengths);
-    let (length, unpacked) = (lengths.u32()? as usize, lengths.u32()? as usize);
-    let footer_start = trailer_start.checked_sub(length).filter(|it| *it >= start);
-    let Some(footer_start) = footer_start.filter(|_| unpacked <= FOOTER_BYTES_MAX) else {
-        return Err(too_short);
-    };
-    let footer = bytes.get(footer_start..trailer_start).unwrap_or_default();
-    let footer = Unpacker::new()?.decompress(checked::contents(footer)?, unpacked)?;
-    Ok((footer_start, footer))
-}
-
-fn read_footer(footer: &[u8]) -> Result<(Vec<BlockEntry>, Vec<Template>), BodiesError> {
-    let mut cursor = Cursor::new(footer);
-    let mut entries = Vec::new();
-    for _ in 0..cursor.count(footer.len())? {
-        entries.push(BlockEntry {
-            row_count: cursor.count(BLOCK_ROWS)?,
-            length: cursor.count(usize::MAX)?,
-            header_length: cursor.count(usize::MAX)?,
-            header_bytes: cursor.count(FOOTER_BYTES_MAX)?,
-        });
-    }
-    let mut templates = Vec::new();
-    for _ in 0..cursor.count(TEMPLATES_MAX)? {
-        let skeleton = cursor.bytes()?;
-        if skeleton.len() > TEMPLATES_BYTES_MAX {
-            return Err(damaged("a template is too long"));
-        }
-        let variables = skeleton.iter().filter(|byte| **byte == MARK).count();
-        let traits = cursor.take(variables)?.iter();
-        let traits: Result<_, _> = traits.map(|it| VariableTraits::from_byte(*it)).collect();
-        templates.push(Template::parse(skeleton, traits?)?);
-    }
-    if cursor.is_at_end() {
-        Ok((entries, templates))
-    } else {
-        Err(damaged("the footer has another length"))
     }
 }

@@ -3,18 +3,20 @@
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use super::align::{Alignment, Condition, CutNeedle};
-use super::block::{CHUNK_ROWS, SYMBOL_PAGE_ROWS, TEMPLATE_SYMBOLS, TEXT_SYMBOL};
-use super::block_reader::{BlockTemplate, BlockView, Chunk};
+use super::block::{CHUNK_ROWS, TEMPLATE_SYMBOLS, TEXT_SYMBOL};
+use super::block_reader::BlockTemplate;
+use super::block_view::{BlockView, Chunk};
 use super::bloom;
-use super::column::Values;
 use super::column_test::{ChunkMask, Verdict, Wanted, judge, matching};
 use super::error::{BodiesError, damaged};
+use super::found::{BlockFound, Found};
 use super::integers::Picks;
 use super::needle::BodyQuery;
 use super::page_search;
 use super::plane::Unpacker;
 use super::template::Template;
 use super::texts::Texts;
+use super::values::Values;
 
 /// A query, laid on every template of a split.
 pub(super) struct SplitQuery<'q> {
@@ -45,29 +47,16 @@ impl<'q> SplitQuery<'q> {
             }
             Some(asked)
         };
-        let hashes = query.needles.iter().flat_map(|needle| needle.token_hashes());
+        let hashes = query
+            .needles
+            .iter()
+            .flat_map(|needle| needle.token_hashes());
         Self {
             query,
             alignments: templates.iter().map(align).collect(),
             hashes: hashes.collect(),
         }
     }
-}
-
-/// The rows of a symbol that match.
-#[derive(Debug)]
-enum Found {
-    None,
-    All,
-    /// Those with these ranks, ascending.
-    Some(Vec<u32>),
-}
-
-/// What was found in a block.
-pub(super) struct BlockFound {
-    of_symbol: Vec<Found>,
-    /// Bytes of bodies that were read because nothing ruled them out.
-    pub(super) scanned_bytes: u64,
 }
 
 impl BlockView<'_> {
@@ -97,14 +86,23 @@ impl BlockView<'_> {
         unpacker: &mut Unpacker,
         scanned_bytes: &mut u64,
     ) -> Result<Found, BodiesError> {
-        if query.query.needles.iter().all(|needle| needle.text.is_empty()) {
+        if query
+            .query
+            .needles
+            .iter()
+            .all(|needle| needle.text.is_empty())
+        {
             return Ok(Found::All);
         }
         let mut ranks = Vec::new();
         for page in &self.block.pages {
             if !query.hashes.is_empty() {
                 let filter = self.page_filter(page)?;
-                if !query.hashes.iter().all(|hash| bloom::may_have(filter, *hash)) {
+                if !query
+                    .hashes
+                    .iter()
+                    .all(|hash| bloom::may_have(filter, *hash))
+                {
                     continue;
                 }
             }
@@ -209,113 +207,6 @@ impl BlockView<'_> {
             .map(|(row, _)| row)
             .collect())
     }
-
-    /// The rows of the block that were found, ascending.
-    pub(super) fn rows_found(
-        &self,
-        found: &BlockFound,
-        unpacker: &mut Unpacker,
-    ) -> Result<Vec<u32>, BodiesError> {
-        let pages = &self.block.symbols;
-        let mut rows = Vec::new();
-        for page in 0..pages.lengths.len() {
-            let is_in_page = |(symbol, of_symbol): (usize, &Found)| {
-                of_symbol.is_between(pages.rank(page, symbol), pages.rank(page + 1, symbol))
-            };
-            if !found.of_symbol.iter().enumerate().any(is_in_page) {
-                continue;
-            }
-            let mut wanted: Vec<WantedRanks<'_>> = found
-                .of_symbol
-                .iter()
-                .enumerate()
-                .map(|(symbol, found)| WantedRanks::from(found, pages.rank(page, symbol)))
-                .collect();
-            let first = page * SYMBOL_PAGE_ROWS;
-            for (at, symbol) in self.symbols(page, unpacker)?.into_iter().enumerate() {
-                let wanted = wanted.get_mut(usize::from(symbol));
-                if wanted.ok_or_else(|| damaged("no such symbol"))?.has_next() {
-                    rows.extend(u32::try_from(first + at));
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    /// How many rows of the block were found.
-    pub(super) fn count_found(&self, found: &BlockFound) -> u64 {
-        let counts = found.of_symbol.iter().enumerate();
-        counts
-            .map(|(symbol, found)| match found {
-                Found::None => 0,
-                Found::All => u64::from(self.block.symbols.count(symbol)),
-                Found::Some(ranks) => ranks.len() as u64,
-            })
-            .sum()
-    }
-}
-
-impl Found {
-    fn some(ranks: Vec<u32>) -> Self {
-        if ranks.is_empty() {
-            Self::None
-        } else {
-            Self::Some(ranks)
-        }
-    }
-
-    /// Whether one of the ranks `start..end` was found.
-    fn is_between(&self, start: u32, end: u32) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => start < end,
-            Self::Some(ranks) => {
-                let next = ranks.get(ranks.partition_point(|rank| *rank < start));
-                next.is_some_and(|rank| *rank < end)
-            }
-        }
-    }
-}
-
-/// Goes through the rows of a symbol, one after another.
-enum WantedRanks<'a> {
-    Same(bool),
-    Some { next: u32, ranks: &'a [u32] },
-}
-
-impl<'a> WantedRanks<'a> {
-    fn from(found: &'a Found, rank: u32) -> Self {
-        match found {
-            Found::None => Self::Same(false),
-            Found::All => Self::Same(true),
-            Found::Some(ranks) => {
-                let skipped = ranks.partition_point(|other| *other < rank);
-                Self::Some {
-                    next: rank,
-                    ranks: ranks.get(skipped..).unwrap_or_default(),
-                }
-            }
-        }
-    }
-
-    /// Whether the next row of the symbol was found.
-    #[inline]
-    fn has_next(&mut self) -> bool {
-        match self {
-            Self::Same(is_wanted) => *is_wanted,
-            Self::Some { next, ranks } => {
-                let rank = *next;
-                *next += 1;
-                match ranks.split_first() {
-                    Some((first, rest)) if *first == rank => {
-                        *ranks = rest;
-                        true
-                    }
-                    _ => false,
-                }
-            }
-        }
-    }
 }
 
 /// The columns of a chunk, each read once when it is needed.
@@ -342,9 +233,15 @@ impl<'a> Columns<'a> {
         for conditions in alternatives {
             let mut all = ChunkMask::ALL;
             for (condition, wanted) in conditions {
-                let count = self.chunk.row_count;
-                let values = self.values(condition.variable, unpacker)?;
-                all.intersect(&matching(values, count, &condition.test, wanted));
+                let (chunk, variable) = (self.chunk, condition.variable);
+                let found = match wanted {
+                    Wanted::Number(number) => chunk.matching_number(variable, *number, unpacker)?,
+                    _ => {
+                        let values = self.values(variable, unpacker)?;
+                        matching(values, chunk.row_count, &condition.test, wanted)
+                    }
+                };
+                all.intersect(&found);
                 if all.is_empty() {
                     break;
                 }
@@ -373,4 +270,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-const _: () = assert!(TEXT_SYMBOL == 1 && TEMPLATE_SYMBOLS == 2, "order of the symbols");
+const _: () = assert!(
+    TEXT_SYMBOL == 1 && TEMPLATE_SYMBOLS == 2,
+    "order of the symbols"
+);

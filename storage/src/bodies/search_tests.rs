@@ -35,7 +35,8 @@ fn is_in(body: &str, (how, letter_case, text): &Wanted) -> bool {
         LetterCase::Exact => (body.to_owned(), text.clone()),
         LetterCase::Ignored => (body.to_lowercase(), text.to_lowercase()),
     };
-    let touches = |a: Option<char>, b: Option<char>| a.is_some_and(is_part) && b.is_some_and(is_part);
+    let touches =
+        |a: Option<char>, b: Option<char>| a.is_some_and(is_part) && b.is_some_and(is_part);
     let mut places = body.char_indices().map(|(at, _)| at).chain([body.len()]);
     places.any(|at| {
         let (before, rest) = body.split_at(at);
@@ -118,7 +119,10 @@ fn check(bodies: &[Option<String>], wanted: &[Wanted], regex: Option<&str>, rang
         assert_eq!(rows, expected, "{encoding:?} {query:?} of {bodies:?}");
         assert_eq!(found.match_count, expected.len());
         let all = 0..read.row_count();
-        assert_eq!(found.searched, range.start.min(all.end)..range.end.min(all.end));
+        assert_eq!(
+            found.searched,
+            range.start.min(all.end)..range.end.min(all.end)
+        );
         let count = read.count(&query, range.clone()).unwrap();
         assert_eq!(count, expected.len() as u64);
     }
@@ -158,7 +162,9 @@ proptest! {
 
 #[test]
 fn the_newest_matches_are_found_without_looking_further() {
-    let bodies: Vec<String> = (0..150_000).map(|n| format!("job {n} done in {} ms", n % 7)).collect();
+    let bodies: Vec<String> = (0..150_000)
+        .map(|n| format!("job {n} done in {} ms", n % 7))
+        .collect();
     let borrowed: Vec<Option<&str>> = bodies.iter().map(|body| Some(body.as_str())).collect();
     let read = Bodies::read(write(&borrowed, Some(Encoding::Templates)).0).unwrap();
     let all = 0..read.row_count();
@@ -169,7 +175,10 @@ fn the_newest_matches_are_found_without_looking_further() {
     assert!(found.rows().all(|row| row >= 131_072));
     let query = BodyQuery::all(vec![Needle::word("70000", LetterCase::Exact)]);
     let found = read.search(&query, all.clone(), 100).unwrap();
-    assert_eq!((found.searched.clone(), found.match_count), (all.clone(), 1));
+    assert_eq!(
+        (found.searched.clone(), found.match_count),
+        (all.clone(), 1)
+    );
     assert_eq!(found.rows().collect::<Vec<_>>(), [70_000]);
     assert_eq!(found.scanned_bytes, 0);
     assert_eq!(read.count(&query, all).unwrap(), 1);

@@ -68,7 +68,8 @@ impl Skeletons {
             if tokens > TOKENS_MAX || variables > VARIABLES_MAX {
                 return None;
             }
-            self.scratch.extend_from_slice(bytes.get(done..token.start)?);
+            self.scratch
+                .extend_from_slice(bytes.get(done..token.start)?);
             self.scratch.push(MARK);
             let at = u32::try_from(start + token.start).ok()?;
             spans.push((at, u32::try_from(token.end - token.start).ok()?));
@@ -121,7 +122,13 @@ mod tests {
         assert_eq!(numbers, [Some(0), Some(0), Some(0), Some(1)]);
         assert_eq!(spans, [(105, 2), (105, 1), (105, 4)]);
         let list = skeletons.into_list();
-        assert_eq!(list, [b"took \xff ms".as_slice().into(), b"took long".as_slice().into()]);
+        assert_eq!(
+            list,
+            [
+                b"took \xff ms".as_slice().into(),
+                b"took long".as_slice().into()
+            ]
+        );
     }
 
     #[test]

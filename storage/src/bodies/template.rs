@@ -154,7 +154,9 @@ impl CutText {
 
     /// The text before a piece, as far as the piece before it; or after all of them.
     pub(super) fn separator(&self, piece: usize) -> &[u8] {
-        let before = piece.checked_sub(1).and_then(|before| self.pieces.get(before));
+        let before = piece
+            .checked_sub(1)
+            .and_then(|before| self.pieces.get(before));
         let start = before.map_or(0, |before| before.end as usize);
         let end = self.pieces.get(piece).map(|piece| piece.start as usize);
         let end = end.unwrap_or(self.bytes.len());
@@ -173,17 +175,16 @@ pub struct Template {
 
 impl Template {
     /// Takes a skeleton apart. There are traits for each mark.
-    pub(super) fn parse(
-        skeleton: &[u8],
-        traits: Vec<VariableTraits>,
-    ) -> Result<Self, BodiesError> {
+    pub(super) fn parse(skeleton: &[u8], traits: Vec<VariableTraits>) -> Result<Self, BodiesError> {
         let exact = CutText::new(skeleton)?;
         let mut lower = Vec::with_capacity(skeleton.len());
         for (index, part) in skeleton.split(|byte| *byte == MARK).enumerate() {
             lower.extend((index > 0).then_some(MARK));
             bloom::lower_into(part, &mut lower);
         }
-        let lower = (lower != skeleton).then(|| CutText::new(&lower)).transpose()?;
+        let lower = (lower != skeleton)
+            .then(|| CutText::new(&lower))
+            .transpose()?;
         let variables = skeleton.iter().filter(|byte| **byte == MARK).count();
         if variables == traits.len() {
             Ok(Self {
@@ -250,6 +251,7 @@ pub(super) fn words_of(skeleton: &[u8]) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -26,8 +26,8 @@ impl TemplateTable {
         if let Some(number) = self.numbers.get(skeleton) {
             return Ok(Some(*number));
         }
-        let is_full = self.list.len() >= TEMPLATES_MAX
-            || self.bytes + skeleton.len() > TEMPLATES_BYTES_MAX;
+        let is_full =
+            self.list.len() >= TEMPLATES_MAX || self.bytes + skeleton.len() > TEMPLATES_BYTES_MAX;
         let number = u32::try_from(self.list.len()).ok().filter(|_| !is_full);
         if let Some(number) = number {
             let variables = skeleton.split(|byte| *byte == MARK).count() - 1;

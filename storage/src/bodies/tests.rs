@@ -8,20 +8,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::choose::{Choice, Encoding, choose};
-use super::{
-    Bodies, BodiesError, BodiesSummary, BodiesWriter, BodyQuery, LetterCase, Needle,
-};
+use super::{Bodies, BodiesError, BodiesSummary, BodiesWriter, BodyQuery, LetterCase, Needle};
 
 /// Writes bodies in a certain encoding, or in the one that takes less.
-pub(super) fn write(
-    bodies: &[Option<&str>],
-    encoding: Option<Encoding>,
-) -> (Bytes, BodiesSummary) {
+pub(super) fn write(bodies: &[Option<&str>], encoding: Option<Encoding>) -> (Bytes, BodiesSummary) {
     let mut writer = match encoding {
         None => BodiesWriter::choosing(Vec::new(), choose),
-        Some(Encoding::Text) => BodiesWriter::choosing(Vec::new(), |_, _| {
-            Ok(Choice::of(Encoding::Text))
-        }),
+        Some(Encoding::Text) => {
+            BodiesWriter::choosing(Vec::new(), |_, _| Ok(Choice::of(Encoding::Text)))
+        }
         Some(Encoding::Templates) => {
             BodiesWriter::choosing(Vec::new(), |_, _| Ok(Choice::of(Encoding::Templates)))
         }
@@ -53,7 +48,11 @@ fn check(bodies: &[Option<&str>], encoding: Option<Encoding>) -> BodiesSummary {
     let expected: Vec<_> = some.iter().map(|row| bodies[*row as usize]).collect();
     assert_eq!(texts.iter().collect::<Vec<_>>(), expected);
     let ids = read.template_ids(&rows).unwrap();
-    assert!(ids.iter().flatten().all(|id| (*id as usize) < read.templates().len()));
+    assert!(
+        ids.iter()
+            .flatten()
+            .all(|id| (*id as usize) < read.templates().len())
+    );
     for row in rows.iter().step_by(rows.len() / 20 + 1) {
         let text = read.texts(&[*row]).unwrap();
         let text = text.is_valid(0).then(|| text.value(0));
@@ -97,7 +96,8 @@ pub(super) fn any_log_bodies() -> impl Strategy<Value = Vec<Option<String>>> {
             let template = &templates[usize::from(number) % templates.len()];
             (number % 41 != 0).then(|| {
                 let parts = template.iter().zip(&values);
-                let part = |((text, _), value): (&(String, usize), &String)| format!("{text}{value}");
+                let part =
+                    |((text, _), value): (&(String, usize), &String)| format!("{text}{value}");
                 parts.map(part).collect::<String>()
             })
         };
@@ -130,10 +130,22 @@ proptest! {
 fn golden_bodies() -> Vec<Option<String>> {
     let names = ["amy", "Ben", "dörte", "eve"];
     let body = |n: u32| match n % 8 {
-        0 => Some(format!("user {} took {} ms\n\tat Line({:03})", names[n as usize / 8 % 4], n * 37, n)),
-        1 => Some(format!("key {:08x}/{:04X} evicted, 0x{n:x}", n.wrapping_mul(2_654_435_761), n)),
+        0 => Some(format!(
+            "user {} took {} ms\n\tat Line({:03})",
+            names[n as usize / 8 % 4],
+            n * 37,
+            n
+        )),
+        1 => Some(format!(
+            "key {:08x}/{:04X} evicted, 0x{n:x}",
+            n.wrapping_mul(2_654_435_761),
+            n
+        )),
         2 => Some(format!("seq {} of {:05} done", 1000 + 3 * n, n * n)),
-        3 => Some(format!("state {}", ["up", "down", "1st"][n as usize / 8 % 3])),
+        3 => Some(format!(
+            "state {}",
+            ["up", "down", "1st"][n as usize / 8 % 3]
+        )),
         4 => Some(format!("token x{}Zq{} refused", n * n * n, n)),
         5 => Some(format!("ΟΔΟΣ İ once {n} → {}", "-".repeat(n as usize % 5))),
         6 => Some(String::new()),
@@ -152,7 +164,11 @@ fn a_file_written_by_the_first_version_is_still_read() {
         let read = Bodies::open(&dir.join(name)).unwrap();
         let rows: Vec<u32> = (0..read.row_count()).collect();
         let texts = read.texts(&rows).unwrap();
-        assert_eq!(texts.iter().collect::<Vec<_>>(), borrowed(&bodies), "{name}");
+        assert_eq!(
+            texts.iter().collect::<Vec<_>>(),
+            borrowed(&bodies),
+            "{name}"
+        );
         let query = BodyQuery::all(vec![Needle::word("eve took", LetterCase::Ignored)]);
         let found = read.search(&query, 0..u32::MAX, usize::MAX).unwrap();
         assert_eq!(found.rows().count(), 10, "{name}");
@@ -160,8 +176,11 @@ fn a_file_written_by_the_first_version_is_still_read() {
     }
 }
 
-/// What a file says, if it says anything: all bodies, and where some texts are.
-fn answers(bytes: Bytes) -> Result<(Vec<Option<String>>, Vec<Vec<u32>>), BodiesError> {
+/// All bodies, and the rows of some texts.
+type Answers = (Vec<Option<String>>, Vec<Vec<u32>>);
+
+/// What a file says, if it says anything.
+fn answers(bytes: Bytes) -> Result<Answers, BodiesError> {
     let read = Bodies::read(bytes)?;
     let rows: Vec<u32> = (0..read.row_count()).collect();
     let texts = read.texts(&rows)?;
@@ -169,7 +188,11 @@ fn answers(bytes: Bytes) -> Result<(Vec<Option<String>>, Vec<Vec<u32>>), BodiesE
     let mut found = Vec::new();
     for text in ["eve", "3ms", "key", "00000000", "seq 1006", "Zq"] {
         let query = BodyQuery::all(vec![Needle::word_prefix(text, LetterCase::Ignored)]);
-        found.push(read.search(&query, 0..u32::MAX, usize::MAX)?.rows().collect());
+        found.push(
+            read.search(&query, 0..u32::MAX, usize::MAX)?
+                .rows()
+                .collect(),
+        );
     }
     let texts = texts.iter().map(|text| text.map(str::to_owned));
     Ok((texts.collect(), found))
@@ -229,18 +252,11 @@ fn many_blocks_and_odd_bodies_come_back() {
     let mut bodies: Vec<Option<&str>> = odd.iter().map(|body| Some(body.as_str())).collect();
     let summary = check(&bodies, Some(Encoding::Templates));
     assert_eq!(summary.unfaithful_block_count, 0);
-    let lines: Vec<String> = (0..70_000_u32).map(|n| format!("n {n} x {:06x}", n * 77)).collect();
+    let lines: Vec<String> = (0..70_000_u32)
+        .map(|n| format!("n {n} x {:06x}", n * 77))
+        .collect();
     bodies.extend(lines.iter().map(|line| Some(line.as_str())));
     let summary = check(&bodies, None);
     let blocks = (summary.template_block_count, summary.text_block_count);
     assert_eq!((summary.row_count, blocks), (70_300, (2, 0)));
-}
-
-#[test]
-#[ignore = "writes"]
-fn zz_write_golden() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/bodies-v1");
-    for (name, encoding) in [("templates", Encoding::Templates), ("text", Encoding::Text)] {
-        std::fs::write(dir.join(name), write(&borrowed(&golden_bodies()), Some(encoding)).0).unwrap();
-    }
 }

@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use super::block::{
-    CHUNK_ROWS, NONE_SYMBOL, SYMBOL_PAGE_ROWS, TEMPLATE_SYMBOLS, TEXT_SYMBOL,
-};
-use super::block_reader::{BlockTemplate, BlockView};
+use super::block::{CHUNK_ROWS, NONE_SYMBOL, SYMBOL_PAGE_ROWS, TEMPLATE_SYMBOLS, TEXT_SYMBOL};
+use super::block_reader::BlockTemplate;
+use super::block_view::BlockView;
 use super::error::{BodiesError, damaged};
 use super::integers::Picks;
 use super::plane::Unpacker;
@@ -86,7 +85,9 @@ impl BlockView<'_> {
         let mut next = wanted.next();
         for (at, symbol) in symbols.iter().enumerate() {
             let symbol = usize::from(*symbol);
-            let rank = ranks.get_mut(symbol).ok_or_else(|| damaged("no such symbol"))?;
+            let rank = ranks
+                .get_mut(symbol)
+                .ok_or_else(|| damaged("no such symbol"))?;
             if next == Some(at) {
                 places.push(Place {
                     symbol,
@@ -147,7 +148,10 @@ impl BlockView<'_> {
                 .iter()
                 .filter_map(|(_, rank)| u32::try_from(*rank as usize % CHUNK_ROWS).ok())
                 .collect();
-            if places.last().is_some_and(|last| *last as usize >= chunk.row_count) {
+            if places
+                .last()
+                .is_some_and(|last| *last as usize >= chunk.row_count)
+            {
                 return Err(damaged("a chunk has too few rows"));
             }
             let picks = if places.len() == chunk.row_count {
@@ -161,7 +165,9 @@ impl BlockView<'_> {
             for (place, (at, _)) in wanted.iter().enumerate() {
                 let start = texts.bytes.len();
                 let mut constants = constants.iter();
-                texts.bytes.extend_from_slice(constants.next().copied().unwrap_or_default());
+                texts
+                    .bytes
+                    .extend_from_slice(constants.next().copied().unwrap_or_default());
                 for (column, constant) in columns.iter().zip(constants) {
                     column.append(place, &mut texts.bytes);
                     texts.bytes.extend_from_slice(constant);

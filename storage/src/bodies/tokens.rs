@@ -41,6 +41,10 @@ const WIDE: u8 = 4;
 
 const CLASSES: [u8; 256] = classes();
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a byte is always among 256 classes"
+)]
 const fn classes() -> [u8; 256] {
     let mut classes = [SEPARATOR; 256];
     let mut byte = 0_u8;
@@ -58,7 +62,10 @@ const fn classes() -> [u8; 256] {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "a byte is always among 256 classes")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a byte is always among 256 classes"
+)]
 fn class(byte: u8) -> u8 {
     CLASSES[byte as usize]
 }
@@ -114,6 +121,7 @@ pub(super) fn has_unsteady_case(text: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -1,29 +1,21 @@
-//! Writes the bodies of a split to its file: a magic number, blocks, and at the end the templates
-//! and the sizes of the blocks.
+//! Writes the bodies of a split to its file, block by block.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::bits::{put_bytes, put_varint};
 use super::block::BlockRows;
-use super::block_reader::{Block, BlockView};
+use super::block_reader::Block;
+use super::block_view::BlockView;
 use super::block_writer::{self, BlockEntry, EncodedBlock, PartSizes};
-use super::checked;
 use super::choose::{Choice, Encoding, choose};
 use super::error::{BodiesError, damaged};
+use super::footer::{self, FORMAT_VERSION, MAGIC};
 use super::plan::Plan;
 use super::plane::{Packer, Unpacker};
 use super::template_table::TemplateTable;
 use super::texts::Texts;
 use crate::files;
-
-/// Begins the file; the version follows.
-pub(super) const MAGIC: &[u8; 8] = b"SPBODIES";
-/// Raised when a reader of an older version could not read a file.
-pub(super) const FORMAT_VERSION: u32 = 1;
-/// Ends the file.
-pub(super) const END_MAGIC: &[u8; 8] = b"SPBODEND";
 
 /// Blocks for which a choice stands, if nothing speaks against it.
 const CHOICE_BLOCKS: u32 = 8;
@@ -127,20 +119,7 @@ impl<W: Write> BodiesWriter<W> {
         if self.rows.len() > 0 {
             self.write_block()?;
         }
-        let footer = footer(&self.entries, &self.table);
-        let mut end = Vec::new();
-        let start = checked::begin(&mut end);
-        end.extend_from_slice(self.packer.compress_text(&footer)?);
-        let footer_length = checked::end(start, &mut end);
-        let start = checked::begin(&mut end);
-        for length in [footer_length, footer.len()] {
-            let length = u32::try_from(length).map_err(|_| BodiesError::TooLarge {
-                what: "the templates are more than 4 GiB",
-            })?;
-            end.extend(length.to_le_bytes());
-        }
-        checked::end(start, &mut end);
-        end.extend_from_slice(END_MAGIC);
+        let end = footer::end_of_file(&self.entries, &self.table, &mut self.packer)?;
         put(&mut self.out, &end)?;
         self.out
             .flush()
@@ -232,27 +211,4 @@ fn read_back(block: &EncodedBlock, table: &TemplateTable) -> Result<Texts, Bodie
 fn put(out: &mut impl Write, bytes: &[u8]) -> Result<(), BodiesError> {
     out.write_all(bytes)
         .map_err(|source| BodiesError::Write { source })
-}
-
-/// What the end of the file holds: the sizes of the blocks, then the templates.
-fn footer(entries: &[BlockEntry], table: &TemplateTable) -> Vec<u8> {
-    let mut footer = Vec::new();
-    put_varint(entries.len() as u64, &mut footer);
-    for entry in entries {
-        let numbers = [
-            entry.row_count,
-            entry.length,
-            entry.header_length,
-            entry.header_bytes,
-        ];
-        numbers
-            .into_iter()
-            .for_each(|number| put_varint(number as u64, &mut footer));
-    }
-    put_varint(table.list().len() as u64, &mut footer);
-    for template in table.list() {
-        put_bytes(template.skeleton(), &mut footer);
-        footer.extend(template.traits.iter().map(|traits| traits.to_byte()));
-    }
-    footer
 }

@@ -10,6 +10,8 @@ use super::template_table::TemplateTable;
 /// Rows that are looked at, in runs, because neighbours are alike.
 const SAMPLE_ROWS: usize = 4096;
 const RUN_ROWS: usize = 256;
+/// No more is looked at of long bodies.
+const SAMPLE_BYTES: usize = 1 << 20;
 
 /// Templates must save so much: of 100 bytes, they may take so many.
 const TEMPLATE_PERCENT_MAX: u64 = 95;
@@ -95,6 +97,9 @@ fn sample(rows: &BlockRows) -> Result<BlockRows, BodiesError> {
     let step = runs.div_ceil(SAMPLE_ROWS / RUN_ROWS).max(1);
     for run in (0..runs).step_by(step) {
         for row in run * RUN_ROWS..((run + 1) * RUN_ROWS).min(rows.len()) {
+            if sample.text().len() >= SAMPLE_BYTES {
+                return Ok(sample);
+            }
             sample.push(rows.body(row))?;
         }
     }

@@ -185,6 +185,22 @@ fn the_newest_matches_are_found_without_looking_further() {
 }
 
 #[test]
+fn bodies_that_follow_each_other_are_not_one_text() {
+    let bodies = ["ab", "cd ab", "cd", "ef"].map(|body| Some(body.to_owned()));
+    for (text, expected) in [
+        ("ab cd", &[][..]),
+        ("bcd", &[]),
+        ("abcd", &[]),
+        ("cd ab", &[1]),
+    ] {
+        let query = BodyQuery::all(vec![Needle::phrase(text, LetterCase::Ignored)]);
+        let read = Bodies::read(write(&borrowed(&bodies), Some(Encoding::Text)).0).unwrap();
+        let found = read.search(&query, 0..4, usize::MAX).unwrap();
+        assert_eq!(found.rows().collect::<Vec<_>>(), expected, "{text}");
+    }
+}
+
+#[test]
 fn what_has_no_whole_word_says_that_it_is_a_scan() {
     let is_scan = |needle: Needle| BodyQuery::all(vec![needle]).is_scan();
     assert!(is_scan(Needle::phrase("abc", LetterCase::Ignored)));

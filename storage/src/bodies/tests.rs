@@ -61,23 +61,38 @@ fn check(bodies: &[Option<&str>], encoding: Option<Encoding>) -> BodiesSummary {
     summary
 }
 
-/// Bodies that look like those of programs.
+/// How many kinds of values there are, the last of them a mix of all others.
+const VALUE_KINDS: usize = 16;
+
+/// A value of a kind, drawn by a seed.
+fn value(kind: usize, seed: u128) -> String {
+    let n = u64::try_from(seed % (1 << 60)).unwrap();
+    match kind {
+        0 => (n % 3).to_string(),
+        1 => (n % 100_000).to_string(),
+        2 => format!("{:03}", n % 1_000),
+        3 => n.to_string(),
+        4 => format!("{:08x}", n as u32),
+        5 => format!("{:X}", n as u32),
+        6 => format!("0x{:08x}", n as u32),
+        7 => format!("{seed:032x}"),
+        8 => format!("{}ms", n % 9_000),
+        9 => format!("pod_{}_Größe", n % 50),
+        10 => format!("{:016X}", n),
+        11 => [
+            "amy", "Ben", "CLARA", "dörte", "ΟΔΟΣ", "İz", "emil", "frida",
+        ][n as usize % 8]
+            .into(),
+        12 => format!("{}{:05}", "0".repeat(n as usize % 3), n % 7),
+        13 => format!("{n}").repeat(2),
+        14 => format!("x{:x}Q{}", n % 977, n % 13),
+        _ => value(n as usize % (VALUE_KINDS - 1), seed >> 7),
+    }
+}
+
+/// Bodies that look like those of programs: texts with values in between, which are of one kind
+/// wherever they stand.
 pub(super) fn any_log_bodies() -> impl Strategy<Value = Vec<Option<String>>> {
-    let value = prop_oneof![
-        (0..3_u64).prop_map(|n| n.to_string()),
-        (0..100_000_u64).prop_map(|n| n.to_string()),
-        (0..1_000_u64).prop_map(|n| format!("{n:03}")),
-        any::<u64>().prop_map(|n| n.to_string()),
-        any::<u32>().prop_map(|n| format!("{n:08x}")),
-        any::<u32>().prop_map(|n| format!("{n:X}")),
-        any::<u32>().prop_map(|n| format!("0x{n:08x}")),
-        any::<u128>().prop_map(|n| format!("{n:032x}")),
-        (0..9_000_u64).prop_map(|n| format!("{n}ms")),
-        (0..50_u64).prop_map(|n| format!("pod_{n}_Größe")),
-        "[a-zA-Z0-9]{1,12}",
-        "(amy|Ben|CLARA|dörte|ΟΔΟΣ|İz|emil|frida|gina)",
-        "[0-9]{1,25}",
-    ];
     let text = prop_oneof![
         Just("user ".to_owned()),
         Just(" took ".to_owned()),
@@ -89,17 +104,16 @@ pub(super) fn any_log_bodies() -> impl Strategy<Value = Vec<Option<String>>> {
         Just("→ ü ".to_owned()),
         "[ -~]{0,6}",
     ];
-    let template = vec((text, 0..4_usize), 1..6);
-    let rows = vec((any::<u16>(), vec(value, 6)), 0..150);
+    let template = vec((text, 0..VALUE_KINDS), 1..6);
+    let rows = vec((any::<u16>(), vec(any::<u128>(), 6)), 0..150);
     (vec(template, 1..5), rows).prop_map(|(templates, rows)| {
-        let fill = |(number, values): (u16, Vec<String>)| {
+        let fill = |(number, seeds): (u16, Vec<u128>)| {
             let template = &templates[usize::from(number) % templates.len()];
-            (number % 41 != 0).then(|| {
-                let parts = template.iter().zip(&values);
-                let part =
-                    |((text, _), value): (&(String, usize), &String)| format!("{text}{value}");
-                parts.map(part).collect::<String>()
-            })
+            let part = |((text, kind), seed): (&(String, usize), &u128)| {
+                format!("{text}{}", value(*kind, *seed))
+            };
+            let parts = template.iter().zip(&seeds).map(part);
+            (number % 41 != 0).then(|| parts.collect::<String>())
         };
         rows.into_iter().map(fill).collect()
     })

@@ -212,3 +212,27 @@ fn put(out: &mut impl Write, bytes: &[u8]) -> Result<(), BodiesError> {
     out.write_all(bytes)
         .map_err(|source| BodiesError::Write { source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_reads_back_differently_is_noticed() {
+        let mut writer = BodiesWriter::new(Vec::new()).unwrap();
+        for n in 0..100_u32 {
+            let body = format!("key {:08x}", n.wrapping_mul(2_654_435_761));
+            writer.push(Some(&body)).unwrap();
+        }
+        let plan = Plan::templates(&writer.rows, &mut writer.table).unwrap();
+        assert_eq!(plan.templates.len(), 1);
+        let mut block = writer.encode_as(&plan).unwrap();
+        assert!(writer.is_faithful(&block));
+        // One more key, under a checksum that is right: only the bodies can tell.
+        let length = usize::try_from(block.sizes.value_bytes).unwrap();
+        block.bytes[length - 1] ^= 1;
+        super::super::checked::end(0, &mut block.bytes[..length]);
+        assert!(read_back(&block, &writer.table).is_ok());
+        assert!(!writer.is_faithful(&block));
+    }
+}

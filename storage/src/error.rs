@@ -9,6 +9,7 @@ use model::BatchError;
 use parquet::errors::ParquetError;
 use tantivy::TantivyError;
 
+pub use crate::bodies::BodiesError;
 pub use crate::catalog::CatalogError;
 pub use crate::files::FileError;
 
@@ -134,6 +135,15 @@ pub enum ReadError {
         #[source]
         source: ParquetError,
     },
+    /// The bodies of a split could not be read.
+    #[error("bodies of split {split_id} cannot be read")]
+    Bodies {
+        /// The split.
+        split_id: String,
+        /// What is wrong with them.
+        #[source]
+        source: BodiesError,
+    },
     /// The index of a split could not be read.
     #[error("index of split {split_id} cannot be read")]
     Index {
@@ -219,6 +229,9 @@ pub enum SealError {
     /// A batch does not have the values its schema promises.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// The bodies of log records could not be written.
+    #[error("bodies could not be encoded")]
+    Bodies(#[from] BodiesError),
     /// The metadata could not be written as JSON.
     #[error("metadata could not be encoded")]
     Metadata(#[from] serde_json::Error),

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 
 use model::{SpanId, TimeRange, TraceId};
 
+use crate::bodies::{BodyQuery, LetterCase, Needle};
+
 pub(crate) use rows::{Matcher, Rows, columns_of};
 
 /// Rows in a time range that satisfy every predicate.
@@ -73,6 +75,21 @@ pub enum TextMatch {
     Prefix(String),
     /// Any text; for attributes: the key is there.
     Any,
+}
+
+impl Test {
+    /// What it asks of bodies, if it is about those of log records.
+    pub(crate) fn body_query(&self) -> Option<BodyQuery> {
+        let needles = match self {
+            Self::BodyWords(words) => words
+                .iter()
+                .map(|word| Needle::word(word, LetterCase::Ignored))
+                .collect(),
+            Self::BodyPhrase(text) => vec![Needle::phrase(text, LetterCase::Ignored)],
+            _ => return None,
+        };
+        Some(BodyQuery::all(needles))
+    }
 }
 
 impl TextMatch {

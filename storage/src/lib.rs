@@ -4,6 +4,7 @@
 //! afterwards. The hot buffer is sealed into splits in the background; a split becomes visible in
 //! the same moment in which its rows leave the hot buffer.
 
+pub mod bodies;
 pub mod error;
 pub mod filter;
 

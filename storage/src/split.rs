@@ -21,5 +21,7 @@ pub(crate) mod writer;
 
 /// The file with the values, in the directory of the split.
 pub(crate) const ROWS_FILE: &str = "rows.parquet";
+/// The file with the bodies of log records, in the directory of the split.
+pub(crate) const BODIES_FILE: &str = "bodies";
 /// The directory of the index, in the directory of the split.
 pub(crate) const INDEX_DIR: &str = "index";

@@ -13,6 +13,7 @@ use model::{
 };
 
 use super::{Filter, Predicate, Test, TextMatch};
+use crate::bodies::BodyQuery;
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 
 /// Whole rows of a batch that has every column.
@@ -183,9 +184,9 @@ enum Check<'a> {
         values: &'a StringArray,
         needle: String,
     },
-    Words {
+    Body {
         values: &'a StringArray,
-        words: Vec<String>,
+        query: Option<BodyQuery>,
     },
     Number {
         values: &'a Int32Array,
@@ -259,13 +260,9 @@ impl<'a> Check<'a> {
                 wanted: value,
                 envelopes: RefCell::default(),
             }),
-            Test::BodyWords(words) if !is_traces => Self::Words {
+            Test::BodyWords(_) | Test::BodyPhrase(_) if !is_traces => Self::Body {
                 values: typed(batch, column::BODY)?,
-                words: words.iter().map(|word| word.to_lowercase()).collect(),
-            },
-            Test::BodyPhrase(text) if !is_traces => Self::Contains {
-                values: typed(batch, column::BODY)?,
-                needle: text.to_lowercase(),
+                query: test.body_query(),
             },
             Test::EventName(wanted) if is_traces => Self::listed_name(batch, wanted)?,
             Test::EventName(wanted) => Self::Text {
@@ -320,9 +317,9 @@ impl<'a> Check<'a> {
             Self::Contains { values, needle } => {
                 values.is_valid(row) && text_at(values, row).to_lowercase().contains(needle)
             }
-            Self::Words { values, words } => {
-                let text = text_at(values, row).to_lowercase();
-                values.is_valid(row) && words.iter().all(|word| has_word(&text, word))
+            Self::Body { values, query } => {
+                let matches = |query: &BodyQuery| query.matches(text_at(values, row));
+                values.is_valid(row) && query.as_ref().is_some_and(matches)
             }
             Self::Number { values, range } => range.contains(&if values.is_null(row) {
                 0
@@ -402,32 +399,5 @@ fn text_at(values: &StringArray, row: usize) -> &str {
         ""
     } else {
         values.value(row)
-    }
-}
-
-/// Whether `word` stands in `text` with no letter, digit or underscore touching it. An empty word
-/// is in every text. Both are lower case already.
-fn has_word(text: &str, word: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(start, found)| {
-        let (before, rest) = text.split_at(start);
-        let (_, after) = rest.split_at(found.len());
-        let open = !(found.starts_with(is_part) && before.ends_with(is_part));
-        open && !(found.ends_with(is_part) && after.starts_with(is_part))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_whole_or_not_there() {
-        assert!(has_word("payment failed: card_declined", "failed"));
-        assert!(!has_word("payment failed: card_declined", "fail"));
-        assert!(!has_word("payment failed: card_declined", "card"));
-        assert!(has_word("retry in 5s (attempt 2/3)", "2/3"));
-        assert!(has_word("ein übergroßes paket", "übergroßes"));
-        assert!(!has_word("unübergroß", "übergroß"));
     }
 }

@@ -1,11 +1,13 @@
 //! Finds the rows of a split that satisfy a filter: index first, rows only where they must be seen.
 
+use std::cell::RefCell;
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use model::{BatchError, UnixNanos};
 
 use super::attribute_scan;
 use super::reader::{Split, SplitFiles};
+use crate::bodies::{Bodies, BodiesError, BodyQuery};
 use crate::columns::time_columns;
 use crate::error::ReadError;
 use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
@@ -14,6 +16,8 @@ use crate::snapshot::{Columns, Match, Step, TimeOrder};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{query, term};
 
+/// So few rows are looked at one by one; more are searched with all that lie around them.
+const READ_ROWS: usize = 64;
 /// Candidate rows whose columns are read together.
 const VERIFIED_ROWS: usize = 4096;
 
@@ -73,7 +77,59 @@ struct Candidates<'a> {
     rows: RowSet,
     durations: Vec<(bool, &'a RangeInclusive<u64>)>,
     severities: Vec<(bool, &'a RangeInclusive<i32>)>,
+    bodies: Vec<BodyTest>,
     unsure: Vec<Unsure<'a>>,
+}
+
+/// A predicate on bodies, and what was found of it last.
+struct BodyTest {
+    query: BodyQuery,
+    negated: bool,
+    /// Rows that were searched, and those among them that match.
+    known: RefCell<Option<(Range<u32>, RowSet)>>,
+}
+
+impl BodyTest {
+    fn new(query: BodyQuery, negated: bool) -> Self {
+        Self {
+            query,
+            negated,
+            known: RefCell::new(None),
+        }
+    }
+
+    /// Keeps of the rows, which lie in the range, those that pass.
+    fn keep(
+        &self,
+        bodies: &Bodies,
+        mut rows: Vec<u32>,
+        range: &Range<u32>,
+    ) -> Result<Vec<u32>, BodiesError> {
+        if rows.len() <= READ_ROWS {
+            let texts = bodies.texts(&rows)?;
+            let mut texts = texts.iter();
+            rows.retain(|_| {
+                let text = texts.next().flatten();
+                text.is_some_and(|text| self.query.matches(text)) != self.negated
+            });
+            return Ok(rows);
+        }
+        let mut known = self.known.borrow_mut();
+        let found = match &mut *known {
+            Some((searched, found))
+                if searched.start <= range.start && range.end <= searched.end =>
+            {
+                found
+            }
+            _ => {
+                let searched = bodies.searched_with(range);
+                let found = bodies.search(&self.query, searched.clone(), usize::MAX)?;
+                &mut known.insert((searched, found.rows)).1
+            }
+        };
+        rows.retain(|row| found.contains(*row) != self.negated);
+        Ok(rows)
+    }
 }
 
 /// A predicate that the index does not decide for every row.
@@ -97,6 +153,7 @@ impl<'a> Candidates<'a> {
             rows,
             durations: Vec::new(),
             severities: Vec::new(),
+            bodies: Vec::new(),
             unsure: Vec::new(),
         };
         for predicate in &wanted.all {
@@ -106,6 +163,11 @@ impl<'a> Candidates<'a> {
                 }
                 (Test::SeverityNumber(range), model::Signal::Logs) => {
                     candidates.severities.push((predicate.negated, range));
+                }
+                (test, model::Signal::Logs) if let Some(query) = test.body_query() => {
+                    candidates
+                        .bodies
+                        .push(BodyTest::new(query, predicate.negated));
                 }
                 _ => candidates.ask_index(split, files, predicate)?,
             }
@@ -159,10 +221,19 @@ impl<'a> Candidates<'a> {
         files: &SplitFiles,
         range: Range<u32>,
     ) -> Result<Vec<u32>, ReadError> {
-        let rows = self.rows.iter_in(range);
-        let rows: Vec<u32> = rows
+        let rows = self.rows.iter_in(range.clone());
+        let mut rows: Vec<u32> = rows
             .filter(|row| self.fast_fields_match(&files.index, *row))
             .collect();
+        if let Some(bodies) = &files.bodies {
+            for test in &self.bodies {
+                let kept = split.guard(|| {
+                    let kept = test.keep(bodies, rows, &range);
+                    kept.map_err(|error| split.body_error(error))
+                });
+                rows = kept?;
+            }
+        }
         if self.unsure.is_empty() {
             return Ok(rows);
         }

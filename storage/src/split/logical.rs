@@ -19,12 +19,14 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use super::parquet_file::ParquetFile;
 use super::physical::{ATTRIBUTE_LAYOUT, Dedicated, PARENT_OFFSET, layout_entry};
 use super::template;
+use crate::bodies::Bodies;
 use crate::columns::typed;
 use crate::snapshot::Columns;
 
 /// Reads rows, which ascend and exist; the columns come in the order of the schema.
 pub(crate) fn read(
     file: &ParquetFile,
+    bodies: Option<&Bodies>,
     signal: Signal,
     rows: &[u32],
     columns: Columns<'_>,
@@ -50,6 +52,7 @@ pub(crate) fn read(
             (column::ATTRIBUTES, Some((map, _))) => Arc::clone(map),
             (column::ATTRIBUTE_TYPES, Some((_, types))) => Arc::clone(types),
             (column::PARENT_SPAN_ID, _) => parent_ids(file, rows, &physical)?,
+            (column::BODY, _) => body_texts(bodies, rows)?,
             (name, _) => Arc::clone(named(&physical, name)?),
         });
     }
@@ -61,6 +64,14 @@ pub(crate) fn read(
         Arc::new(logical.project(&indices)?),
         arrays,
     )?)
+}
+
+fn body_texts(bodies: Option<&Bodies>, rows: &[u32]) -> ParquetResult<ArrayRef> {
+    let bodies = bodies.ok_or_else(|| damaged("there are no bodies"))?;
+    let texts = bodies.texts(rows);
+    Ok(Arc::new(texts.map_err(|error| {
+        ParquetError::External(Box::new(error))
+    })?))
 }
 
 fn is_attribute_column(name: &str) -> bool {
@@ -80,6 +91,7 @@ fn read_physical(
                 names.extend(file.dedicated().iter().flat_map(Dedicated::columns));
                 names.extend([column::ATTRIBUTES.to_owned(), ATTRIBUTE_LAYOUT.to_owned()]);
             }
+            column::BODY => {}
             column::PARENT_SPAN_ID => {
                 let more = [PARENT_OFFSET, column::PARENT_SPAN_ID, column::SPAN_ID];
                 names.extend(more.map(str::to_owned));

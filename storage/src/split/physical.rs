@@ -1,5 +1,5 @@
 //! The columns of a split's Parquet file: those of `model::schema`, with frequent attributes in columns
-//! of their own and parents as distances.
+//! of their own, parents as distances, and without bodies.
 
 use std::sync::Arc;
 
@@ -106,6 +106,8 @@ pub(crate) fn physical_schema(signal: Signal, dedicated: &[Dedicated]) -> Schema
                 fields.extend(dedicated.iter().flat_map(Dedicated::fields).map(Arc::new));
                 fields.push(Arc::new(rest_field()));
             }
+            // Bodies have a file of their own.
+            column::BODY => {}
             column::ATTRIBUTE_TYPES => {
                 fields.push(Arc::new(Field::new(
                     ATTRIBUTE_LAYOUT,

@@ -17,14 +17,13 @@ const PAGE_BYTES: usize = 24 << 10;
 pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 
 /// Columns of texts and ids that repeat, beside attributes with columns of their own.
-const COMPRESSED: [&str; 13] = [
+const COMPRESSED: [&str; 12] = [
     column::TRACE_ID,
     column::TRACE_STATE,
     column::NAME,
     column::STATUS_MESSAGE,
     column::RESOURCE,
     column::SCOPE,
-    column::BODY,
     "attributes/key_value/key",
     "attributes/key_value/value",
     "events/list/element/name",

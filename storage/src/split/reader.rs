@@ -17,10 +17,11 @@ use super::id::SplitId;
 use super::metadata::{Origin, SplitMetadata};
 use super::parquet_file::ParquetFile;
 use super::time_blocks::TimeBlocks;
-use super::{INDEX_DIR, ROWS_FILE, logical};
+use super::{BODIES_FILE, INDEX_DIR, ROWS_FILE, logical};
+use crate::bodies::Bodies;
 use crate::catalog::PublishedSplit;
 use crate::columns::IdColumn;
-use crate::error::{MetadataError, ReadError};
+use crate::error::{BodiesError, MetadataError, ReadError};
 use crate::files;
 use crate::snapshot::{Columns, OperationCount, project};
 use crate::text_index::reader::TextIndex;
@@ -44,6 +45,8 @@ pub(crate) struct Split {
 pub(crate) struct SplitFiles {
     pub(crate) index: TextIndex,
     pub(crate) columns: ParquetFile,
+    /// Log records only.
+    pub(crate) bodies: Option<Bodies>,
     pub(crate) time_blocks: TimeBlocks,
 }
 
@@ -141,13 +144,31 @@ impl Split {
                 .map_err(|error| self.index_error(error))?;
             let columns = ParquetFile::open(&self.dir.join(ROWS_FILE), self.signal, rows)
                 .map_err(|error| self.column_error(error))?;
+            let bodies = match self.signal {
+                Signal::Traces => None,
+                Signal::Logs => Some(self.open_bodies()?),
+            };
             let time_blocks = TimeBlocks::new(rows, |row| index.time(row));
             Ok(SplitFiles {
                 index,
                 columns,
+                bodies,
                 time_blocks,
             })
         })
+    }
+
+    fn open_bodies(&self) -> Result<Bodies, ReadError> {
+        let bodies = Bodies::open(&self.dir.join(BODIES_FILE));
+        let bodies = bodies.map_err(|error| self.body_error(error))?;
+        if bodies.row_count() == self.row_count() {
+            Ok(bodies)
+        } else {
+            Err(ReadError::Damaged {
+                split_id: self.id.to_string(),
+                file: BODIES_FILE.to_owned(),
+            })
+        }
     }
 
     /// See [`crate::Source::rows_of_trace`].
@@ -194,7 +215,8 @@ impl Split {
         }
         let files = self.files()?;
         let read = || {
-            logical::read(&files.columns, self.signal, rows, columns)
+            let (file, bodies) = (&files.columns, files.bodies.as_ref());
+            logical::read(file, bodies, self.signal, rows, columns)
                 .map_err(|error| self.column_error(error))
         };
         project(&self.guard(read)?, columns)
@@ -300,6 +322,13 @@ impl Split {
         ReadError::Index {
             split_id: self.id.to_string(),
             source: Box::new(error),
+        }
+    }
+
+    pub(crate) fn body_error(&self, error: BodiesError) -> ReadError {
+        ReadError::Bodies {
+            split_id: self.id.to_string(),
+            source: error,
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, Int32Builder};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use arrow_select::interleave::interleave;
 use model::schema::{self, column};
-use model::{Signal, SpanId};
+use model::{BatchError, Signal, SpanId};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
@@ -20,8 +22,11 @@ use super::physical::physical_schema;
 use super::properties::writer_properties;
 use super::sort::Position;
 use super::source_rows::SourceRows;
+use super::{BODIES_FILE, ROWS_FILE};
+use crate::bodies::BodiesWriter;
 use crate::columns::{IdColumn, typed};
 use crate::error::SealError;
+use crate::files;
 use crate::text_index::writer::IndexWriter;
 
 /// The open file, once its columns are known.
@@ -31,6 +36,8 @@ pub(crate) struct RowWriter {
     file: ArrowWriter<File>,
     attributes: AttributeColumns,
     parents: ParentOffsets,
+    /// Log records only.
+    bodies: Option<BodiesWriter<BufWriter<File>>>,
 }
 
 /// The batches that rows come from, looked at once each.
@@ -72,8 +79,17 @@ pub(crate) fn choose_columns<'a>(
 }
 
 impl RowWriter {
-    /// Begins a file.
-    pub(crate) fn new(signal: Signal, choices: &[Choice], file: File) -> Result<Self, SealError> {
+    /// Begins the files in the directory of a split.
+    pub(crate) fn create(
+        dir: &Path,
+        signal: Signal,
+        choices: &[Choice],
+    ) -> Result<Self, SealError> {
+        let file = files::create_new(&dir.join(ROWS_FILE))?;
+        let bodies = match signal {
+            Signal::Traces => None,
+            Signal::Logs => Some(BodiesWriter::create(&dir.join(BODIES_FILE))?),
+        };
         let columns: Vec<_> = choices.iter().map(|choice| choice.column.clone()).collect();
         let schema = physical_schema(signal, &columns);
         let properties = writer_properties(signal, choices)?;
@@ -83,6 +99,7 @@ impl RowWriter {
             schema,
             attributes: AttributeColumns::new(choices),
             parents: ParentOffsets::default(),
+            bodies,
         })
     }
 
@@ -105,8 +122,28 @@ impl RowWriter {
             }
             self.attributes.end_row();
         }
+        self.write_bodies(batches, positions)?;
         let batch = self.batch(batches, positions)?;
         Ok(self.file.write(&batch)?)
+    }
+
+    fn write_bodies(
+        &mut self,
+        batches: &[&RecordBatch],
+        positions: &[Position],
+    ) -> Result<(), SealError> {
+        let Some(writer) = &mut self.bodies else {
+            return Ok(());
+        };
+        let bodies = batches.iter().map(|batch| typed(batch, column::BODY));
+        let bodies = bodies.collect::<Result<Vec<&StringArray>, BatchError>>()?;
+        for (number, row) in positions {
+            let Some(bodies) = bodies.get(*number) else {
+                continue;
+            };
+            writer.push(bodies.is_valid(*row).then(|| bodies.value(*row)))?;
+        }
+        Ok(())
     }
 
     fn batch(
@@ -123,6 +160,7 @@ impl RowWriter {
                     columns.append(&mut dedicated);
                     columns.push(Arc::clone(&rest));
                 }
+                column::BODY => {}
                 column::ATTRIBUTE_TYPES => columns.push(Arc::clone(&layouts)),
                 column::PARENT_SPAN_ID => columns.extend(self.parents(batches, positions)?),
                 _ => {
@@ -185,10 +223,26 @@ impl RowWriter {
         Ok([Arc::new(offsets.finish()), Arc::new(elsewhere.finish())])
     }
 
-    /// Completes the file; its bytes are durable on return.
+    /// Completes the files; their bytes are durable on return.
     pub(crate) fn finish(self) -> Result<(), SealError> {
-        let file = self.file.into_inner()?;
-        file.sync_all()
-            .map_err(|error| SealError::Columns(ParquetError::External(Box::new(error))))
+        let failed = |error: io::Error| SealError::Columns(ParquetError::External(Box::new(error)));
+        self.file.into_inner()?.sync_all().map_err(failed)?;
+        if let Some(bodies) = self.bodies {
+            let (file, summary) = bodies.finish()?;
+            let file = file
+                .into_inner()
+                .map_err(|error| failed(error.into_error()))?;
+            file.sync_all().map_err(failed)?;
+            tracing::debug!(
+                rows = summary.row_count,
+                bytes = summary.file_bytes,
+                templates = summary.template_count,
+                template_blocks = summary.template_block_count,
+                text_blocks = summary.text_block_count,
+                unfaithful_blocks = summary.unfaithful_block_count,
+                "wrote bodies"
+            );
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::keys::Keys;
 use super::metadata::{Origin, SplitMetadata};
 use super::row_writer::{RowWriter, choose_columns, look_at};
 use super::sort::Position;
-use super::{INDEX_DIR, ROWS_FILE, sort};
+use super::{INDEX_DIR, sort};
 use crate::catalog::PublishedSplit;
 use crate::error::SealError;
 use crate::files;
@@ -84,9 +84,8 @@ impl SplitWriter {
             Some(rows) => rows,
             None => {
                 let choices = choose_columns(&sources, positions.iter().take(CHUNK_ROWS));
-                let file = files::create_new(&self.dir.join(ROWS_FILE))?;
-                self.rows
-                    .insert(RowWriter::new(self.signal, &choices, file)?)
+                let rows = RowWriter::create(&self.dir, self.signal, &choices)?;
+                self.rows.insert(rows)
             }
         };
         for (number, row) in positions {

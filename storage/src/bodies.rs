@@ -50,5 +50,6 @@ pub use error::BodiesError;
 pub use needle::{BodyQuery, LetterCase, Needle};
 pub use patterns::{MiningLimits, Pattern, PatternKey, PatternMiner, Patterns};
 pub use reader::{Bodies, BodyMatches};
+pub(crate) use search::SplitQuery;
 pub use template::{Template, VariableKind};
 pub use writer::{BodiesSummary, BodiesWriter};

@@ -77,6 +77,13 @@ impl RowSet {
         word.is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
+    /// The words that hold the rows among `rows`, and perhaps some of their neighbours.
+    pub(crate) fn words_of(&self, rows: &Range<u32>) -> &[u64] {
+        let first = (rows.start / 64) as usize;
+        let end = (rows.end.div_ceil(64) as usize).min(self.words.len());
+        self.words.get(first.min(end)..end).unwrap_or_default()
+    }
+
     /// Whether there is no row in the set.
     pub(crate) fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
@@ -105,32 +112,32 @@ impl RowSet {
 
     /// The rows, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.iter_words(0, self.words.len())
+        self.iter_in(0..self.row_count)
     }
 
     /// The rows among `rows`, ascending.
     pub(crate) fn iter_in(&self, rows: Range<u32>) -> impl Iterator<Item = u32> {
-        let first = (rows.start / 64) as usize;
-        let end = (rows.end.div_ceil(64) as usize).min(self.words.len());
-        self.iter_words(first.min(end), end)
-            .filter(move |row| rows.contains(row))
+        rows_of_words(self.words_of(&rows), rows)
     }
+}
 
-    fn iter_words(&self, first: usize, end: usize) -> impl Iterator<Item = u32> {
-        let words = self.words.get(first..end).unwrap_or_default();
-        let numbers = u32::try_from(first).unwrap_or(u32::MAX)..;
-        words.iter().zip(numbers).flat_map(|(word, position)| {
-            let mut rest = *word;
-            std::iter::from_fn(move || {
-                if rest == 0 {
-                    return None;
-                }
-                let bit = rest.trailing_zeros();
-                rest &= rest - 1;
-                Some(position * 64 + bit)
-            })
+/// The rows among `rows` whose bits are set in the words that [`RowSet::words_of`] gives for them,
+/// ascending.
+pub(crate) fn rows_of_words(words: &[u64], rows: Range<u32>) -> impl Iterator<Item = u32> {
+    let numbers = rows.start / 64..;
+    let rows_of = |(word, position): (&u64, u32)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            if rest == 0 {
+                return None;
+            }
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            Some(position * 64 + bit)
         })
-    }
+    };
+    let all = words.iter().zip(numbers).flat_map(rows_of);
+    all.filter(move |row| rows.contains(row))
 }
 
 #[cfg(test)]

@@ -207,7 +207,21 @@ impl Bodies {
         rows: Range<u32>,
         matches_max: usize,
     ) -> Result<BodyMatches, BodiesError> {
-        let split_query = SplitQuery::new(query, &self.templates);
+        self.search_prepared(&self.prepare(query), rows, matches_max)
+    }
+
+    /// Lays a query on the templates, for several searches.
+    pub(crate) fn prepare(&self, query: &BodyQuery) -> SplitQuery {
+        SplitQuery::new(query, &self.templates)
+    }
+
+    /// The same as [`Bodies::search`] for a query that is prepared.
+    pub(crate) fn search_prepared(
+        &self,
+        split_query: &SplitQuery,
+        rows: Range<u32>,
+        matches_max: usize,
+    ) -> Result<BodyMatches, BodiesError> {
         let mut unpacker = Unpacker::new()?;
         let mut matches = BodyMatches {
             rows: RowSet::empty(self.row_count),
@@ -223,12 +237,12 @@ impl Bodies {
                 continue;
             }
             let view = self.view(slot)?;
-            let found = view.find(&split_query, &mut unpacker)?;
+            let found = view.find(split_query, &mut unpacker)?;
             let of_block = view.rows_found(&found, &mut unpacker)?.into_iter();
             let of_block = of_block.filter(|row| rows.contains(&(slot.rows.start + row)));
             let mut scanned = found.scanned_bytes;
             let of_block = of_block.collect();
-            for row in view.verify(&split_query, of_block, &mut unpacker, &mut scanned)? {
+            for row in view.verify(split_query, of_block, &mut unpacker, &mut scanned)? {
                 matches.rows.insert(slot.rows.start + row);
                 matches.match_count += 1;
             }

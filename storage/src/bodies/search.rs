@@ -19,8 +19,8 @@ use super::texts::Texts;
 use super::values::Values;
 
 /// A query, laid on every template of a split.
-pub(super) struct SplitQuery<'q> {
-    query: &'q BodyQuery,
+pub(crate) struct SplitQuery {
+    query: BodyQuery,
     /// For each template, what each needle asks of it; `None` when one of them cannot match.
     alignments: Vec<Option<Vec<Alternatives>>>,
     /// Hashes that the filter of a text page must have.
@@ -33,8 +33,8 @@ type Alternatives = Vec<Vec<Condition>>;
 /// The conditions of a needle that the heads of the columns leave open.
 type OpenAlternatives<'q> = Vec<Vec<(&'q Condition, Wanted)>>;
 
-impl<'q> SplitQuery<'q> {
-    pub(super) fn new(query: &'q BodyQuery, templates: &[Template]) -> Self {
+impl SplitQuery {
+    pub(super) fn new(query: &BodyQuery, templates: &[Template]) -> Self {
         let needles: Vec<CutNeedle> = query.needles.iter().map(CutNeedle::new).collect();
         let align = |template: &Template| {
             let mut asked = Vec::new();
@@ -52,7 +52,7 @@ impl<'q> SplitQuery<'q> {
             .iter()
             .flat_map(|needle| needle.token_hashes());
         Self {
-            query,
+            query: query.clone(),
             alignments: templates.iter().map(align).collect(),
             hashes: hashes.collect(),
         }
@@ -64,7 +64,7 @@ impl BlockView<'_> {
     /// [`BlockView::verify`].
     pub(super) fn find(
         &self,
-        query: &SplitQuery<'_>,
+        query: &SplitQuery,
         unpacker: &mut Unpacker,
     ) -> Result<BlockFound, BodiesError> {
         let mut found = BlockFound {
@@ -82,7 +82,7 @@ impl BlockView<'_> {
 
     fn find_in_pages(
         &self,
-        query: &SplitQuery<'_>,
+        query: &SplitQuery,
         unpacker: &mut Unpacker,
         scanned_bytes: &mut u64,
     ) -> Result<Found, BodiesError> {
@@ -119,7 +119,7 @@ impl BlockView<'_> {
     fn find_in_template(
         &self,
         template: &BlockTemplate,
-        query: &SplitQuery<'_>,
+        query: &SplitQuery,
         unpacker: &mut Unpacker,
     ) -> Result<Found, BodiesError> {
         let asked = query.alignments.get(template.number as usize);
@@ -185,7 +185,7 @@ impl BlockView<'_> {
     /// Keeps of the rows, which ascend, those whose bodies match the regular expressions.
     pub(super) fn verify(
         &self,
-        query: &SplitQuery<'_>,
+        query: &SplitQuery,
         rows: Vec<u32>,
         unpacker: &mut Unpacker,
         scanned_bytes: &mut u64,

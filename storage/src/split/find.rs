@@ -1,17 +1,17 @@
 //! Finds the rows of a split that satisfy a filter: index first, rows only where they must be seen.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use model::{BatchError, UnixNanos};
 
 use super::attribute_scan;
 use super::reader::{Split, SplitFiles};
-use crate::bodies::{Bodies, BodiesError, BodyQuery};
+use crate::bodies::{Bodies, BodiesError, BodyQuery, SplitQuery};
 use crate::columns::time_columns;
 use crate::error::ReadError;
 use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
-use crate::row_set::RowSet;
+use crate::row_set::{RowSet, rows_of_words};
 use crate::snapshot::{Columns, Match, Step, TimeOrder};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{query, term};
@@ -85,6 +85,7 @@ struct Candidates<'a> {
 struct BodyTest {
     query: BodyQuery,
     negated: bool,
+    prepared: OnceCell<SplitQuery>,
     /// Rows that were searched, and those among them that match.
     known: RefCell<Option<(Range<u32>, RowSet)>>,
 }
@@ -94,42 +95,51 @@ impl BodyTest {
         Self {
             query,
             negated,
+            prepared: OnceCell::new(),
             known: RefCell::new(None),
         }
     }
 
-    /// Keeps of the rows, which lie in the range, those that pass.
-    fn keep(
+    /// Shows `look` a set that says of the rows in the range, and perhaps of others, which match.
+    fn search(
         &self,
         bodies: &Bodies,
-        mut rows: Vec<u32>,
         range: &Range<u32>,
-    ) -> Result<Vec<u32>, BodiesError> {
-        if rows.len() <= READ_ROWS {
-            let texts = bodies.texts(&rows)?;
-            let mut texts = texts.iter();
-            rows.retain(|_| {
-                let text = texts.next().flatten();
-                text.is_some_and(|text| self.query.matches(text)) != self.negated
-            });
-            return Ok(rows);
-        }
+        look: &mut dyn FnMut(&RowSet),
+    ) -> Result<(), BodiesError> {
         let mut known = self.known.borrow_mut();
-        let found = match &mut *known {
-            Some((searched, found))
-                if searched.start <= range.start && range.end <= searched.end =>
-            {
-                found
-            }
-            _ => {
-                let searched = bodies.searched_with(range);
-                let found = bodies.search(&self.query, searched.clone(), usize::MAX)?;
-                &mut known.insert((searched, found.rows)).1
-            }
-        };
-        rows.retain(|row| found.contains(*row) != self.negated);
-        Ok(rows)
+        if let Some((searched, found)) = &*known
+            && searched.start <= range.start
+            && range.end <= searched.end
+        {
+            look(found);
+            return Ok(());
+        }
+        let query = self.prepared.get_or_init(|| bodies.prepare(&self.query));
+        let searched = bodies.searched_with(range);
+        let found = bodies.search_prepared(query, searched.clone(), usize::MAX)?;
+        look(&found.rows);
+        *known = Some((searched, found.rows));
+        Ok(())
     }
+}
+
+/// The rows that pass all tests, each looked at.
+fn keep_by_reading(
+    tests: &[BodyTest],
+    bodies: &Bodies,
+    rows: Vec<u32>,
+) -> Result<Vec<u32>, BodiesError> {
+    let texts = bodies.texts(&rows)?;
+    let passes = |text: Option<&str>| {
+        let holds = |test: &BodyTest| text.is_some_and(|text| test.query.matches(text));
+        tests.iter().all(|test| holds(test) != test.negated)
+    };
+    let passing = rows.into_iter().zip(&texts);
+    Ok(passing
+        .filter(|(_, text)| passes(*text))
+        .map(|(row, _)| row)
+        .collect())
 }
 
 /// A predicate that the index does not decide for every row.
@@ -221,19 +231,15 @@ impl<'a> Candidates<'a> {
         files: &SplitFiles,
         range: Range<u32>,
     ) -> Result<Vec<u32>, ReadError> {
-        let rows = self.rows.iter_in(range.clone());
-        let mut rows: Vec<u32> = rows
-            .filter(|row| self.fast_fields_match(&files.index, *row))
-            .collect();
-        if let Some(bodies) = &files.bodies {
-            for test in &self.bodies {
-                let kept = split.guard(|| {
-                    let kept = test.keep(bodies, rows, &range);
-                    kept.map_err(|error| split.body_error(error))
-                });
-                rows = kept?;
-            }
-        }
+        let passes = |row: &u32| self.fast_fields_match(&files.index, *row);
+        let rows: Vec<u32> = match (&files.bodies, self.bodies.as_slice()) {
+            (Some(bodies), [_, ..]) => split.guard(|| {
+                let rows = self.rows_with_bodies(bodies, &range);
+                let rows = rows.map_err(|error| split.body_error(error))?;
+                Ok(rows.into_iter().filter(passes).collect())
+            })?,
+            _ => self.rows.iter_in(range).filter(passes).collect(),
+        };
         if self.unsure.is_empty() {
             return Ok(rows);
         }
@@ -242,6 +248,31 @@ impl<'a> Candidates<'a> {
             found.extend(self.verify(split, files, chunk.to_vec())?);
         }
         Ok(found)
+    }
+
+    /// The rows in a range that the index leaves and whose bodies pass.
+    fn rows_with_bodies(
+        &self,
+        bodies: &Bodies,
+        range: &Range<u32>,
+    ) -> Result<Vec<u32>, BodiesError> {
+        let few: Vec<u32> = self
+            .rows
+            .iter_in(range.clone())
+            .take(READ_ROWS + 1)
+            .collect();
+        if few.len() <= READ_ROWS {
+            return keep_by_reading(&self.bodies, bodies, few);
+        }
+        let mut words = self.rows.words_of(range).to_vec();
+        for test in &self.bodies {
+            test.search(bodies, range, &mut |found| {
+                for (word, found) in words.iter_mut().zip(found.words_of(range)) {
+                    *word &= if test.negated { !found } else { *found };
+                }
+            })?;
+        }
+        Ok(rows_of_words(&words, range.clone()).collect())
     }
 
     /// Which of the rows satisfy the predicates that are not decided, by looking at the values.

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{Int32Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{Array as _, Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use model::schema::{self, column};
 use model::{BatchError, Signal, TimeRange, TraceId, UnixNanos, unify_dictionaries};
 
+use crate::bodies::PatternMiner;
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::error::ReadError;
 use crate::filter::{Filter, Matcher, Rows};
+use crate::patterns::{self, PatternCount};
 use crate::snapshot::{Columns, Match, OperationCount, project};
 
 /// The group of log records, which are not grouped by trace.
@@ -164,6 +166,23 @@ impl HotBatch {
         let found = rows.iter().map(matches);
         let found = found.collect::<Result<Vec<Option<u32>>, BatchError>>()?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// See [`crate::Source::patterns`].
+    pub(crate) fn patterns(
+        &self,
+        filter: &Filter,
+        miner: &mut PatternMiner,
+    ) -> Result<Vec<PatternCount>, ReadError> {
+        let bodies: &StringArray = typed(&self.batch, column::BODY)?;
+        let mut found = Vec::new();
+        self.find(filter, &mut |it| {
+            found.push((it.row as usize, it.time));
+            ControlFlow::Continue(())
+        })?;
+        let text = |row: usize| bodies.is_valid(row).then(|| bodies.value(row));
+        let texts = found.iter().map(|(row, time)| (text(*row), *time));
+        Ok(patterns::of_texts(texts, miner))
     }
 
     /// See [`crate::Source::rows_of_trace`].

@@ -19,6 +19,7 @@ mod files;
 mod hot;
 mod lock;
 mod open;
+mod patterns;
 mod retention;
 mod retry;
 mod row_set;
@@ -71,6 +72,7 @@ pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
+pub use patterns::PatternCount;
 pub use snapshot::{
     Columns, Match, OperationCount, Snapshot, Source, Step, TimeOrder, UnreadableSplit,
 };

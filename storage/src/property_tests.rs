@@ -11,6 +11,7 @@ use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use proptest::sample::Index;
 use tempfile::TempDir;
 
+use crate::bodies::{MiningLimits, PatternMiner};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
 use crate::snapshot::{Snapshot, Source};
@@ -214,6 +215,38 @@ fn check_groups(snapshot: &Snapshot, signal: Signal) {
     }
 }
 
+/// Rows are counted as they are found, and the counts of patterns add up to that of all records.
+fn check_counts(snapshot: &Snapshot, signal: Signal, filter: &Filter, expected: u64) {
+    let sources = snapshot.sources(signal);
+    let count = |source: &Source| source.count(filter).unwrap();
+    assert_eq!(
+        sources.iter().map(count).sum::<u64>(),
+        expected,
+        "{filter:?}"
+    );
+    if signal == Signal::Traces {
+        return;
+    }
+    let limits = MiningLimits {
+        texts_max: 3,
+        text_bytes_max: 1 << 20,
+    };
+    let mut miner = PatternMiner::new(limits);
+    let mut counts = Vec::new();
+    for source in sources {
+        let mut visit = |found: &[crate::PatternCount]| {
+            counts.extend_from_slice(found);
+            std::ops::ControlFlow::Continue(())
+        };
+        source.patterns(filter, &mut miner, &mut visit).unwrap();
+    }
+    assert_eq!(counts.iter().map(|it| it.count).sum::<u64>(), expected);
+    let patterns = miner.finish();
+    let of_patterns: u64 = patterns.list().iter().map(|it| it.count).sum();
+    let with_pattern = counts.iter().filter(|it| it.key.is_some());
+    assert_eq!(with_pattern.map(|it| it.count).sum::<u64>(), of_patterns);
+}
+
 fn check_hot_against_split(signal: Signal, payloads: &[Vec<u8>], choices: &[Vec<Choice>]) {
     let dir = TempDir::new().unwrap();
     let storage = open(dir.path());
@@ -233,6 +266,9 @@ fn check_hot_against_split(signal: Signal, payloads: &[Vec<u8>], choices: &[Vec<
     for filter in &filters {
         let (expected, actual) = (found(&hot, signal, filter), found(&sealed, signal, filter));
         assert_eq!(expected, actual, "{filter:?}");
+        for snapshot in [&hot, &sealed] {
+            check_counts(snapshot, signal, filter, expected.len() as u64);
+        }
     }
     assert_eq!(summary(&hot, signal), summary(&sealed, signal));
     check_groups(&hot, signal);

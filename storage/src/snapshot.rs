@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use model::{Signal, TimeRange, TraceId, UnixNanos};
 
+use crate::bodies::PatternMiner;
 use crate::error::ReadError;
 use crate::filter::Filter;
 use crate::hot::HotBatch;
+use crate::patterns::PatternCount;
 use crate::split::find;
 use crate::split::reader::Split;
 
@@ -252,6 +254,46 @@ impl Source {
         match &self.kind {
             Kind::Hot(batch) => batch.find_among(filter, rows),
             Kind::Split(split) => find::find_among(split, filter, rows),
+        }
+    }
+
+    /// How many rows satisfy the filter.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn count(&self, filter: &Filter) -> Result<u64, ReadError> {
+        match &self.kind {
+            Kind::Hot(batch) => {
+                let mut count = 0;
+                batch.find(filter, &mut |_| {
+                    count += 1;
+                    ControlFlow::Continue(())
+                })?;
+                Ok(count)
+            }
+            Kind::Split(split) => find::count(split, filter),
+        }
+    }
+
+    /// The patterns of the log records that satisfy the filter, in portions. The keys are those of
+    /// `miner`; `visit` may end the search.
+    ///
+    /// # Errors
+    /// When the source cannot be read; portions visited before are right.
+    pub fn patterns(
+        &self,
+        filter: &Filter,
+        miner: &mut PatternMiner,
+        visit: &mut dyn FnMut(&[PatternCount]) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        match &self.kind {
+            Kind::Hot(batch) => {
+                // One portion: there is nothing after it that could be left out.
+                let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
+                    visit(&batch.patterns(filter, miner)?);
+                Ok(())
+            }
+            Kind::Split(split) => find::patterns(split, filter, miner, visit),
         }
     }
 

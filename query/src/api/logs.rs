@@ -48,6 +48,16 @@ fn log_search(query: Option<&str>) -> Result<LogSearch, QueryError> {
         _ => Err("order must be newest or oldest".to_owned()),
     })?;
     let order = order.unwrap_or(LogOrder::Newest);
+    Ok(LogSearch {
+        filter: log_filter(&params)?,
+        order,
+        limit: params.limit("limit", LOGS_DEFAULT, LOGS_MAX)?,
+        after: params.parsed("cursor", |text| cursor::to_log(text, order))?,
+    })
+}
+
+/// What `q`, `trace_id`, `span_id`, `start` and `end` ask for.
+pub(super) fn log_filter(params: &Params) -> Result<Filter, QueryError> {
     let trace_id = params
         .parsed("trace_id", parse_trace_id)?
         .map(Test::TraceId);
@@ -59,14 +69,9 @@ fn log_search(query: Option<&str>) -> Result<LogSearch, QueryError> {
         negated: false,
         test,
     });
-    Ok(LogSearch {
-        filter: Filter {
-            time: params.time_range()?,
-            all: ids.chain(terms).collect(),
-        },
-        order,
-        limit: params.limit("limit", LOGS_DEFAULT, LOGS_MAX)?,
-        after: params.parsed("cursor", |text| cursor::to_log(text, order))?,
+    Ok(Filter {
+        time: params.time_range()?,
+        all: ids.chain(terms).collect(),
     })
 }
 

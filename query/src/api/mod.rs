@@ -5,6 +5,7 @@ mod cursor;
 mod health;
 mod jaeger;
 mod json;
+mod log_patterns;
 mod logs;
 mod openapi;
 mod params;
@@ -112,6 +113,12 @@ fn native_routes() -> Vec<(&'static str, Method, MethodRouter<Api>)> {
             post(traces::some_spans),
         ),
         ("/v1/logs", Method::GET, get(logs::search)),
+        ("/v1/logs/count", Method::GET, get(log_patterns::count)),
+        (
+            "/v1/logs/patterns",
+            Method::GET,
+            get(log_patterns::patterns),
+        ),
         ("/v1/services", Method::GET, get(services::list)),
         (
             "/v1/services/{service}/operations",

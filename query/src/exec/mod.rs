@@ -5,6 +5,7 @@ pub mod dependencies;
 pub mod find_logs;
 pub mod find_traces;
 mod identity;
+pub mod log_patterns;
 pub mod services;
 pub mod skeleton;
 pub mod summarize;

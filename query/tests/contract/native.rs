@@ -336,3 +336,28 @@ fn trace_ids(answer: &Answer) -> Vec<String> {
         .map(|trace| trace["trace_id"].as_str().unwrap().to_owned())
         .collect()
 }
+
+#[tokio::test]
+async fn log_records_are_counted_also_by_pattern() {
+    let store = shop::store().await;
+    let counts = [
+        ("", 5),
+        ("?q=STOCK", 1),
+        ("?q=-stock", 4),
+        ("?q=service:cart", 3),
+    ];
+    for (query, count) in counts {
+        let answer = store.get(&format!("/api/v1/logs/count{query}")).await;
+        assert_eq!(answer.json()["count"], count, "{query}");
+    }
+    let answer = store.get("/api/v1/logs/patterns?limit=2").await.json();
+    let rest = ["beyond_limit", "without_pattern", "count"].map(|name| answer[name].as_u64());
+    assert_eq!(rest, [Some(2), Some(1), Some(5)]);
+    assert_eq!(answer["patterns"].as_array().unwrap().len(), 2);
+    let answer = store.get("/api/v1/logs/patterns?q=reserving").await.json();
+    let expected = serde_json::json!([{
+        "pattern": "reserving <num> items", "count": 1,
+        "first_unix_nano": "1700000000150000000", "last_unix_nano": "1700000000150000000",
+    }]);
+    assert_eq!(answer["patterns"], expected);
+}

@@ -136,6 +136,10 @@ const QUESTIONS: &str = "
     /api/v1/traces/{trace_id}/skeleton     /api/v1/traces/ORPHAN/skeleton
     /api/v1/logs                           /api/v1/logs
     /api/v1/logs                           /api/v1/logs?limit=1
+    /api/v1/logs/count                     /api/v1/logs/count?q=service:payment
+    /api/v1/logs/count                     /api/v1/logs/count?limit=1
+    /api/v1/logs/patterns                  /api/v1/logs/patterns
+    /api/v1/logs/patterns                  /api/v1/logs/patterns?limit=0
     /api/v1/services                       /api/v1/services
     /api/v1/services/{service}/operations  /api/v1/services/cart/operations
     /api/v1/status                         /api/v1/status

@@ -126,6 +126,16 @@ impl BodyQuery {
         }
     }
 
+    /// Everything that these ask for.
+    pub(crate) fn every(queries: Vec<Self>) -> Self {
+        let mut all = Self::all(Vec::new());
+        for query in queries {
+            all.needles.extend(query.needles);
+            all.regexes.extend(query.regexes);
+        }
+        all
+    }
+
     /// And this regular expression too.
     ///
     /// # Errors

@@ -7,15 +7,18 @@ use model::{BatchError, UnixNanos};
 
 use super::attribute_scan;
 use super::reader::{Split, SplitFiles};
-use crate::bodies::{Bodies, BodiesError, BodyQuery, SplitQuery};
+use crate::bodies::{Bodies, BodiesError, BodyQuery, PatternMiner, SplitQuery};
 use crate::columns::time_columns;
 use crate::error::ReadError;
 use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
+use crate::patterns::{self, PatternCount};
 use crate::row_set::{RowSet, rows_of_words};
 use crate::snapshot::{Columns, Match, Step, TimeOrder};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{query, term};
 
+/// Rows that are counted together; whole words of a set of rows.
+const PORTION_ROWS: u32 = 64 * 1024;
 /// So few rows are looked at one by one; more are searched with all that lie around them.
 const READ_ROWS: usize = 64;
 /// Candidate rows whose columns are read together.
@@ -69,6 +72,85 @@ pub(crate) fn find_among(
     rows.iter().for_each(|row| among.insert(*row));
     let candidates = split.guard(|| Candidates::new(split, &files, wanted, among))?;
     candidates.rows_in(split, &files, 0..split.row_count())
+}
+
+/// See [`crate::Source::count`].
+pub(crate) fn count(split: &Split, wanted: &Filter) -> Result<u64, ReadError> {
+    if !wanted.may_match(&split.time_range()) {
+        return Ok(0);
+    }
+    let files = split.files()?;
+    if let (Some(bodies), Some(query)) = (&files.bodies, only_bodies(split, wanted)) {
+        return split.guard(|| {
+            let count = bodies.count(&query, 0..split.row_count());
+            count.map_err(|error| split.body_error(error))
+        });
+    }
+    let mut count = 0;
+    visit_portions(split, wanted, &mut |_, rows| {
+        count += rows.len() as u64;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(count)
+}
+
+/// See [`crate::Source::patterns`].
+pub(crate) fn patterns(
+    split: &Split,
+    wanted: &Filter,
+    miner: &mut PatternMiner,
+    visit: &mut dyn FnMut(&[PatternCount]) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    visit_portions(split, wanted, &mut |files, rows| {
+        let Some(bodies) = &files.bodies else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let time = |row: u32| UnixNanos(files.index.time(row));
+        let counts = split.guard(|| {
+            let counts = patterns::of_rows(bodies, rows, &time, miner);
+            counts.map_err(|error| split.body_error(error))
+        })?;
+        Ok(visit(&counts))
+    })
+}
+
+/// Takes rows that satisfy a filter, ascending.
+type VisitRows<'a> = dyn FnMut(&SplitFiles, &[u32]) -> Result<ControlFlow<()>, ReadError> + 'a;
+
+/// Visits the rows that satisfy the filter in portions, until told to stop.
+fn visit_portions(
+    split: &Split,
+    wanted: &Filter,
+    visit: &mut VisitRows<'_>,
+) -> Result<(), ReadError> {
+    if !wanted.may_match(&split.time_range()) {
+        return Ok(());
+    }
+    let files = split.files()?;
+    let all = RowSet::full(split.row_count());
+    let candidates = split.guard(|| Candidates::new(split, &files, wanted, all))?;
+    let mut start = 0;
+    while start < split.row_count() {
+        let end = start.saturating_add(PORTION_ROWS).min(split.row_count());
+        let rows = candidates.rows_in(split, &files, start..end)?;
+        if !rows.is_empty() && visit(&files, &rows)?.is_break() {
+            return Ok(());
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+/// The one query that says all, if the filter asks for nothing but bodies.
+fn only_bodies(split: &Split, wanted: &Filter) -> Option<BodyQuery> {
+    let range = split.time_range();
+    let is_whole = wanted.time.contains(range.start)
+        && (range.end <= wanted.time.end || wanted.time.end == UnixNanos::MAX);
+    if !is_whole || wanted.all.is_empty() || wanted.all.iter().any(|it| it.negated) {
+        return None;
+    }
+    let queries = wanted.all.iter().map(|it| it.test.body_query());
+    Some(BodyQuery::every(queries.collect::<Option<_>>()?))
 }
 
 /// What the index leaves of the rows, and what has still to be looked at.

@@ -1,0 +1,123 @@
+//! Counts log records: all of them, and by what their bodies have in common.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use model::Signal;
+use storage::bodies::{MiningLimits, PatternMiner};
+use storage::filter::Filter;
+use storage::{PatternCount, Snapshot};
+
+use super::{note_unreadable, readable};
+use crate::limits::Budget;
+
+/// Bodies without a template, of the hot buffer for example, that are looked at for an answer.
+const MINED: MiningLimits = MiningLimits {
+    texts_max: 200_000,
+    text_bytes_max: 64 << 20,
+};
+
+/// The records that have a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPattern {
+    /// The text, with `<num>`, `<hex>` or `<*>` in place of what differs.
+    pub text: String,
+    /// How many there are, and when.
+    pub records: PatternCount,
+}
+
+/// Patterns of log records. The counts add up to that of all records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogPatterns {
+    /// The most frequent first.
+    pub patterns: Vec<LogPattern>,
+    /// Records of patterns that are not among them.
+    pub beyond_limit: u64,
+    /// Records without a body, without a pattern, or beyond what is looked at.
+    pub without_pattern: u64,
+}
+
+/// How many log records satisfy the filter.
+pub fn count_logs(snapshot: &Snapshot, filter: &Filter, budget: &mut Budget) -> u64 {
+    note_unreadable(snapshot, Signal::Logs, filter.time, budget);
+    let mut count = 0;
+    for source in snapshot.sources(Signal::Logs) {
+        if !source.time_range().overlaps(&filter.time) {
+            continue;
+        }
+        if !budget.may_continue() {
+            break;
+        }
+        budget.count_source(source);
+        count += readable(source.count(filter), source, budget).unwrap_or_default();
+    }
+    count
+}
+
+/// The patterns of the log records that satisfy the filter, at most `limit` of them.
+pub fn log_patterns(
+    snapshot: &Snapshot,
+    filter: &Filter,
+    limit: usize,
+    budget: &mut Budget,
+) -> LogPatterns {
+    note_unreadable(snapshot, Signal::Logs, filter.time, budget);
+    let mut miner = PatternMiner::new(MINED);
+    let mut counts: Vec<PatternCount> = Vec::new();
+    for source in snapshot.sources(Signal::Logs) {
+        if !source.time_range().overlaps(&filter.time) {
+            continue;
+        }
+        if !budget.may_continue() {
+            break;
+        }
+        budget.count_source(source);
+        let found = source.patterns(filter, &mut miner, &mut |found| {
+            counts.extend_from_slice(found);
+            if budget.may_continue() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        readable(found, source, budget);
+    }
+    if miner.is_full() {
+        let texts_max = MINED.texts_max;
+        budget.mark_incomplete(format!(
+            "more than {texts_max} bodies without a template: patterns were not looked for in the rest"
+        ));
+    }
+    sum_up(miner, &counts, limit)
+}
+
+fn sum_up(miner: PatternMiner, counts: &[PatternCount], limit: usize) -> LogPatterns {
+    let found = miner.finish();
+    let mut by_place: HashMap<usize, PatternCount> = HashMap::new();
+    let mut answer = LogPatterns::default();
+    for count in counts {
+        match count.key {
+            None => answer.without_pattern += count.count,
+            Some(key) => {
+                let sum = by_place.entry(found.place(key));
+                sum.and_modify(|sum| sum.add(count)).or_insert(*count);
+            }
+        }
+    }
+    let text = |place: usize| found.list().get(place).map(|it| it.text.clone());
+    let mut patterns: Vec<LogPattern> = by_place
+        .into_iter()
+        .map(|(place, records)| LogPattern {
+            text: text(place).unwrap_or_default(),
+            records,
+        })
+        .collect();
+    patterns.sort_by(|a, b| {
+        let counts = b.records.count.cmp(&a.records.count);
+        counts.then_with(|| a.text.cmp(&b.text))
+    });
+    let beyond = patterns.split_off(limit.min(patterns.len()));
+    answer.beyond_limit = beyond.iter().map(|pattern| pattern.records.count).sum();
+    answer.patterns = patterns;
+    answer
+}

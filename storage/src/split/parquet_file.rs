@@ -3,29 +3,37 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::{RecordBatch, RecordBatchReader as _};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use model::Signal;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::lists;
+use super::pages::{ChosenGroups, Footer};
 use super::physical::{Dedicated, dedicated_columns};
 use crate::files;
+
+/// So few rows that empty lists among them are worth looking for.
+const FEW_ROWS: usize = 256;
 
 /// The mapped file with its footer and page index in memory.
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
     bytes: Bytes,
-    metadata: ArrowReaderMetadata,
+    footer: Footer,
     schema: SchemaRef,
     dedicated: Vec<Dedicated>,
+    /// The leaves of each column: several where it is nested.
+    leaves: Vec<Range<usize>>,
     /// First row of each row group, and the number of rows at the end.
     group_starts: Vec<usize>,
 }
@@ -37,14 +45,27 @@ impl ParquetFile {
         let bytes = files::map(&File::open(path)?)?;
         let metadata = ArrowReaderMetadata::load(&bytes, options)?;
         let schema = SchemaRef::clone(metadata.schema());
+        let footer = Footer::new(metadata.metadata().as_ref().clone())?;
+        drop(metadata);
         let Some(dedicated) = dedicated_columns(signal, &schema) else {
             return Err(ParquetError::General(
                 "not the columns of this version".to_owned(),
             ));
         };
+        let parquet_schema = footer.metadata().file_metadata().schema_descr();
+        let mut leaves = vec![0..0; schema.fields().len()];
+        for leaf in (0..parquet_schema.num_columns()).rev() {
+            let root = parquet_schema.get_column_root_idx(leaf);
+            if let Some(range) = leaves.get_mut(root) {
+                *range = match range.end {
+                    0 => leaf..leaf + 1,
+                    end => leaf..end,
+                };
+            }
+        }
         let mut group_starts = vec![0];
         let mut rows = 0;
-        for group in metadata.metadata().row_groups() {
+        for group in footer.metadata().row_groups() {
             rows += usize::try_from(group.num_rows())
                 .map_err(|_| ParquetError::General("negative number of rows".to_owned()))?;
             group_starts.push(rows);
@@ -54,9 +75,10 @@ impl ParquetFile {
         }
         Ok(Self {
             bytes,
-            metadata,
+            footer,
             schema,
             dedicated,
+            leaves,
             group_starts,
         })
     }
@@ -77,21 +99,80 @@ impl ParquetFile {
         if rows.is_empty() {
             return Ok(RecordBatch::new_empty(projected));
         }
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
+        let is_list = |column: &usize| {
+            let field = self.schema.fields().get(*column);
+            field.is_some_and(|field| matches!(field.data_type(), DataType::List(_)))
+        };
+        let may_be_empty = |column: &usize| rows.len() <= FEW_ROWS && is_list(column);
+        if !columns.iter().any(may_be_empty) {
+            return self.read_leaves(rows, columns.iter().flat_map(|column| self.leaves(*column)));
+        }
+        // Few rows mostly have no events and no links: one column tells, and saves the others.
+        let first = |column: &usize| {
+            let leaves = self.leaves(*column);
+            let count = if may_be_empty(column) {
+                1
+            } else {
+                leaves.len()
+            };
+            leaves.take(count)
+        };
+        let found = self.read_leaves(rows, columns.iter().flat_map(first))?;
+        let is_filled = |place: &usize| !lists::are_empty(found.column(*place));
+        let nested =
+            (0..columns.len()).filter(|place| columns.get(*place).is_some_and(may_be_empty));
+        let filled: Vec<usize> = nested.filter(is_filled).collect();
+        let filled_columns = filled.iter().filter_map(|place| columns.get(*place));
+        let whole = filled_columns.flat_map(|column| self.leaves(*column));
+        let whole = match filled.as_slice() {
+            [] => None,
+            _ => Some(self.read_leaves(rows, whole)?),
+        };
+        let arrays = projected.fields().iter().enumerate().map(|(place, field)| {
+            match (filled.binary_search(&place), &whole) {
+                (Ok(filled), Some(whole)) => Ok(Arc::clone(whole.column(filled))),
+                _ if columns.get(place).is_some_and(may_be_empty) => {
+                    lists::empty(field, rows.len())
+                }
+                _ => Ok(Arc::clone(found.column(place))),
+            }
+        });
+        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_new(projected, arrays)?)
+    }
+
+    /// The leaves of a column.
+    fn leaves(&self, column: usize) -> Range<usize> {
+        self.leaves.get(column).cloned().unwrap_or_default()
+    }
+
+    /// Reads the leaves of the file with these positions, which ascend.
+    fn read_leaves(
+        &self,
+        rows: &[u32],
+        leaves: impl Iterator<Item = usize>,
+    ) -> ParquetResult<RecordBatch> {
+        let parquet_schema = self.footer.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::leaves(parquet_schema, leaves);
+        let levels =
+            parquet_to_arrow_field_levels(parquet_schema, mask, Some(self.schema.fields()))?;
         let (groups, selection) = self.select(rows);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.bytes.clone(),
-            self.metadata.clone(),
-        )
-        .with_projection(mask)
-        .with_row_groups(groups)
-        .with_row_selection(selection)
-        .with_batch_size(rows.len())
-        .build()?;
+        let chosen = ChosenGroups {
+            bytes: &self.bytes,
+            footer: &self.footer,
+            groups,
+        };
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(
+            &levels,
+            &chosen,
+            rows.len(),
+            Some(selection),
+        )?;
+        let schema = reader.schema();
         let batches = reader.collect::<Result<Vec<_>, _>>()?;
         let batch = match batches.as_slice() {
             [one] => one.clone(),
-            many => concat_batches(&projected, many)?,
+            many => concat_batches(&schema, many)?,
         };
         if batch.num_rows() != rows.len() {
             return Err(ParquetError::General(

@@ -32,6 +32,12 @@ const COMPRESSED: [&str; 12] = [
     "links/list/element/attributes/key_value/value",
 ];
 
+/// Columns of texts that may be long and that few rows have.
+const LONG_TEXTS: [&str; 2] = [
+    "events/list/element/attributes/key_value/value",
+    "links/list/element/attributes/key_value/value",
+];
+
 /// The properties for a file with these dedicated columns.
 pub(crate) fn writer_properties(
     signal: Signal,
@@ -63,6 +69,11 @@ pub(crate) fn writer_properties(
     };
     for name in numbers {
         builder = delta(builder, (*name).into());
+    }
+    // Long texts, as stack traces are: a dictionary of them costs each trace more than their bytes.
+    for path in LONG_TEXTS {
+        let path = ColumnPath::new(path.split('/').map(str::to_owned).collect());
+        builder = builder.set_column_dictionary_enabled(path, false);
     }
     // Repeats are near each other, and a dictionary would have to be read for each trace.
     builder = builder

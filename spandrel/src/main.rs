@@ -10,6 +10,11 @@ mod shutdown;
 
 use std::process::ExitCode;
 
+/// Gives memory back to the system when it is not needed any more.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::run().await {

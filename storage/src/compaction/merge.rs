@@ -20,11 +20,11 @@ use crate::split::reader::Split;
 use crate::split::writer::{SplitWriter, WrittenSplit};
 
 /// Memory that the rows of a block are meant to take.
-const BLOCK_BYTES: usize = 32 << 20;
-/// Rows of the first block, before it is known how large they are.
-const FIRST_BLOCK_ROWS: usize = 2 * 1024;
+const BLOCK_BYTES: usize = 8 << 20;
+/// How many times the bytes on disk the rows of the first block are taken to have in memory.
+const EXPANSION: u64 = 16;
 /// Rows of a block at most.
-const BLOCK_ROWS_MAX: usize = 64 * 1024;
+const BLOCK_ROWS_MAX: usize = 16 * 1024;
 /// A block may have this many times the rows of the one before, since rows may be larger there.
 const BLOCK_GROWTH: usize = 4;
 /// Rows that are put in order and written together.
@@ -125,7 +125,7 @@ fn copy(
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<(), MergeError> {
     let mut copied = RowSet::empty(inputs.row_count());
-    let mut block_rows = FIRST_BLOCK_ROWS;
+    let mut block_rows = first_block_rows(inputs);
     loop {
         let rows = order.next_rows(inputs, block_rows)?;
         if rows.is_empty() {
@@ -155,6 +155,16 @@ fn copy(
         "a merge copies every row"
     );
     Ok(())
+}
+
+/// How many rows are read first, when it is not known how large they are. The columns are chosen by
+/// them, for which a chunk is best.
+fn first_block_rows(inputs: &Inputs) -> usize {
+    let splits = inputs.splits().iter();
+    let bytes: u64 = splits.map(|split| split.size_bytes()).sum();
+    let row_bytes = bytes.saturating_mul(EXPANSION) / u64::from(inputs.row_count().max(1));
+    let row_bytes = usize::try_from(row_bytes).unwrap_or(usize::MAX).max(1);
+    (BLOCK_BYTES / row_bytes).clamp(1, CHUNK_ROWS)
 }
 
 /// How many rows like those of the last block take about [`BLOCK_BYTES`].
@@ -201,8 +211,8 @@ mod tests {
     #[test]
     fn blocks_grow_step_by_step_and_shrink_at_once() {
         assert_eq!(next_block_rows(2_048, 2_048 * 100), 8_192);
-        assert_eq!(next_block_rows(32_768, 32_768 * 100), BLOCK_ROWS_MAX);
-        assert_eq!(next_block_rows(8_192, 8_192 * 65_536), 512);
+        assert_eq!(next_block_rows(8_192, 8_192 * 100), BLOCK_ROWS_MAX);
+        assert_eq!(next_block_rows(8_192, 8_192 * 65_536), 128);
         assert_eq!(next_block_rows(1, usize::MAX), 1);
     }
 }

@@ -1,10 +1,11 @@
 //! Settings of the query side: flags, their environment twins, and the checked form.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use clap::Args;
+use storage::parse_byte_size;
 
 /// Flags of the query side. Every flag has a `SPANDREL_*` environment twin.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +56,17 @@ pub struct QueryArgs {
         default_value = "20000000"
     )]
     pub query_rows_max: NonZeroUsize,
+
+    /// Most bytes of log bodies one query looks through, by a regular expression for example, before
+    /// it answers as incomplete
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_SCAN_BYTES_MAX",
+        value_name = "BYTES",
+        default_value = "8GiB",
+        value_parser = parse_byte_size
+    )]
+    pub query_scan_bytes_max: NonZeroU64,
 
     /// Most spans of one trace that are put into an answer
     #[arg(
@@ -109,6 +121,8 @@ pub struct Limits {
     pub queue: NonZeroUsize,
     /// Matching records one query looks at.
     pub rows_max: NonZeroUsize,
+    /// Bytes of log bodies one query looks through.
+    pub scan_bytes_max: NonZeroU64,
     /// Spans of one trace that are put into an answer.
     pub trace_spans_max: NonZeroUsize,
 }
@@ -159,6 +173,7 @@ impl TryFrom<QueryArgs> for QueryConfig {
                 concurrency: args.query_concurrency,
                 queue: args.query_queue,
                 rows_max: args.query_rows_max,
+                scan_bytes_max: args.query_scan_bytes_max,
                 trace_spans_max: args.query_trace_spans_max,
             },
         })
@@ -178,6 +193,7 @@ pub(crate) mod tests {
             concurrency: NonZeroUsize::MIN,
             queue: NonZeroUsize::MIN,
             rows_max: NonZeroUsize::MAX,
+            scan_bytes_max: NonZeroU64::MAX,
             trace_spans_max: NonZeroUsize::MAX,
         }
     }
@@ -199,6 +215,7 @@ pub(crate) mod tests {
         let config = parse(&[]).unwrap();
         assert_eq!(config.http_listen, "127.0.0.1:4319".parse().unwrap());
         assert_eq!(config.limits.timeout, Duration::from_secs(30));
+        assert_eq!(config.limits.scan_bytes_max.get(), 8 << 30);
     }
 
     #[test]
@@ -207,6 +224,7 @@ pub(crate) mod tests {
             "--query-concurrency",
             "--query-queue",
             "--query-rows-max",
+            "--query-scan-bytes-max",
             "--query-trace-spans-max",
             "--http-connections-max",
         ] {

@@ -23,6 +23,9 @@ pub struct Scanned {
     pub hot_batches: u64,
     /// Rows in them.
     pub rows: u64,
+    /// Bytes of bodies of log records that were looked through, because neither an index nor what
+    /// the bodies have in common told whether they match.
+    pub body_bytes: u64,
 }
 
 /// The running account of one query.
@@ -34,6 +37,7 @@ pub struct Budget {
     rows_max: usize,
     rows_visited: usize,
     trace_spans_max: usize,
+    scan_bytes_max: u64,
     scanned: Scanned,
     scanned_sources: HashSet<String>,
     incomplete_reason: Option<String>,
@@ -63,6 +67,7 @@ impl Budget {
             rows_max: limits.rows_max.get(),
             rows_visited: 0,
             trace_spans_max: limits.trace_spans_max.get(),
+            scan_bytes_max: limits.scan_bytes_max.get(),
             scanned: Scanned::default(),
             scanned_sources: HashSet::new(),
             incomplete_reason: None,
@@ -93,6 +98,18 @@ impl Budget {
             return self.may_continue();
         }
         !self.is_exhausted
+    }
+
+    /// Counts bytes of bodies that were looked through; false when the query must stop here.
+    pub fn scan_bodies(&mut self, bytes: u64) -> bool {
+        self.scanned.body_bytes += bytes;
+        if !self.is_exhausted && self.scanned.body_bytes > self.scan_bytes_max {
+            let max = self.scan_bytes_max;
+            self.exhaust(format!(
+                "more than {max} bytes of log bodies to look through one by one"
+            ));
+        }
+        self.may_continue()
     }
 
     /// Whether there is time left; to be asked before each step that costs something.
@@ -148,7 +165,7 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
+    use std::num::{NonZeroU64, NonZeroUsize};
 
     use super::*;
 
@@ -159,7 +176,25 @@ mod tests {
             queue: NonZeroUsize::MIN,
             rows_max: NonZeroUsize::new(rows_max).unwrap(),
             trace_spans_max: NonZeroUsize::MIN,
+            scan_bytes_max: NonZeroU64::new(100).unwrap(),
         }
+    }
+
+    #[test]
+    fn the_limit_of_bodies_to_look_through_stops_a_query_and_is_told() {
+        let limits = limits(Duration::from_secs(60), 9);
+        let mut budget = Budget::new(&limits, CancellationToken::new());
+        assert_eq!(
+            [60, 40, 1].map(|bytes| budget.scan_bodies(bytes)),
+            [true, true, false]
+        );
+        assert!(!budget.visit_row());
+        let outcome = budget.finish();
+        assert_eq!(outcome.scanned.body_bytes, 101);
+        assert_eq!(
+            outcome.incomplete_reason.as_deref(),
+            Some("more than 100 bytes of log bodies to look through one by one")
+        );
     }
 
     #[test]

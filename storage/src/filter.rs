@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use model::{SpanId, TimeRange, TraceId};
 
-use crate::bodies::{BodyQuery, LetterCase, Needle};
+use crate::bodies::{BodyQuery, BodyRegex, Needle};
 
 pub(crate) use rows::{Matcher, Rows, columns_of};
 
@@ -58,10 +58,10 @@ pub enum Test {
         /// What its value must be.
         value: TextMatch,
     },
-    /// The body of the log record holds all of these as whole words, in any order and letter case.
-    BodyWords(Vec<String>),
-    /// The body of the log record contains this text, in any letter case.
-    BodyPhrase(String),
+    /// The body of the log record contains this text.
+    Body(Needle),
+    /// A part of the body of the log record matches this.
+    BodyRegex(BodyRegex),
     /// The event name of the log record, or the name of one of the span's events.
     EventName(TextMatch),
 }
@@ -80,15 +80,11 @@ pub enum TextMatch {
 impl Test {
     /// What it asks of bodies, if it is about those of log records.
     pub(crate) fn body_query(&self) -> Option<BodyQuery> {
-        let needles = match self {
-            Self::BodyWords(words) => words
-                .iter()
-                .map(|word| Needle::word(word, LetterCase::Ignored))
-                .collect(),
-            Self::BodyPhrase(text) => vec![Needle::phrase(text, LetterCase::Ignored)],
-            _ => return None,
-        };
-        Some(BodyQuery::all(needles))
+        match self {
+            Self::Body(needle) => Some(BodyQuery::all(vec![needle.clone()])),
+            Self::BodyRegex(regex) => Some(BodyQuery::all(Vec::new()).and_regex(regex.clone())),
+            _ => None,
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use arrow_select::take::take_record_batch;
 use model::schema::{self, column};
 use model::{BatchError, Signal, TimeRange, TraceId, UnixNanos, unify_dictionaries};
 
-use crate::bodies::PatternMiner;
+use crate::bodies::{PatternMiner, WATCH_BYTES};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::error::ReadError;
 use crate::filter::{Filter, Matcher, Rows};
-use crate::patterns::{self, PatternCount};
-use crate::snapshot::{Columns, Match, OperationCount, project};
+use crate::patterns::{self, VisitPatterns};
+use crate::snapshot::{Columns, Match, OperationCount, Step, project};
 
 /// The group of log records, which are not grouped by trace.
 pub(crate) const NO_GROUP: u32 = u32::MAX;
@@ -124,11 +124,11 @@ impl HotBatch {
         self.arrived
     }
 
-    /// See [`crate::Source::find`].
+    /// See [`crate::Source::find_in_order`].
     pub(crate) fn find(
         &self,
         filter: &Filter,
-        visit: &mut dyn FnMut(Match) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         if !filter.may_match(&self.time_range) {
             return Ok(());
@@ -142,8 +142,17 @@ impl HotBatch {
             Signal::Traces => self.groups()?,
             Signal::Logs => &[],
         };
+        let mut body_bytes = 0;
         for row in 0..self.row_count() {
-            if !matcher.matches(row as usize)? {
+            let matches = matcher.matches(row as usize)?;
+            body_bytes += matcher.take_body_bytes();
+            if body_bytes >= WATCH_BYTES {
+                if visit(Step::Scanned { body_bytes }).is_break() {
+                    return Ok(());
+                }
+                body_bytes = 0;
+            }
+            if !matches {
                 continue;
             }
             let found = Match {
@@ -152,10 +161,13 @@ impl HotBatch {
                 duration_nano: durations.map_or(0, |durations| durations.value(row as usize)),
                 group: groups.get(row as usize).copied().unwrap_or(NO_GROUP),
             };
-            if visit(found).is_break() {
-                break;
+            if visit(Step::Match(found)).is_break() {
+                return Ok(());
             }
         }
+        // There is nothing after it that could be left out.
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
+            visit(Step::Scanned { body_bytes });
         Ok(())
     }
 
@@ -173,16 +185,24 @@ impl HotBatch {
         &self,
         filter: &Filter,
         miner: &mut PatternMiner,
-    ) -> Result<Vec<PatternCount>, ReadError> {
+        visit: &mut VisitPatterns<'_>,
+    ) -> Result<(), ReadError> {
         let bodies: &StringArray = typed(&self.batch, column::BODY)?;
         let mut found = Vec::new();
-        self.find(filter, &mut |it| {
-            found.push((it.row as usize, it.time));
-            ControlFlow::Continue(())
+        self.find(filter, &mut |step| match step {
+            Step::Match(it) => {
+                found.push((it.row as usize, it.time));
+                ControlFlow::Continue(())
+            }
+            Step::Rest(_) => ControlFlow::Continue(()),
+            Step::Scanned { body_bytes } => visit(&[], body_bytes),
         })?;
         let text = |row: usize| bodies.is_valid(row).then(|| bodies.value(row));
         let texts = found.iter().map(|(row, time)| (text(*row), *time));
-        Ok(patterns::of_texts(texts, miner))
+        // One portion: there is nothing after it that could be left out.
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
+            visit(&patterns::of_texts(texts, miner), 0);
+        Ok(())
     }
 
     /// See [`crate::Source::rows_of_trace`].

@@ -9,6 +9,8 @@ pub mod error;
 pub mod filter;
 
 mod appender;
+#[cfg(test)]
+mod body_search_tests;
 mod budget;
 mod byte_size;
 mod catalog;

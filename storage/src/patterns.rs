@@ -2,6 +2,7 @@
 //! bodies when asked.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use model::UnixNanos;
 
@@ -20,6 +21,10 @@ pub struct PatternCount {
     /// When the last of them happened.
     pub last: UnixNanos,
 }
+
+/// Takes the patterns of some records, and how many bytes of bodies were looked through for them or
+/// for the next ones; says whether to go on.
+pub(crate) type VisitPatterns<'a> = dyn FnMut(&[PatternCount], u64) -> ControlFlow<()> + 'a;
 
 impl PatternCount {
     fn one(key: Option<PatternKey>, time: UnixNanos) -> Self {

@@ -11,7 +11,7 @@ use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use proptest::sample::Index;
 use tempfile::TempDir;
 
-use crate::bodies::{MiningLimits, PatternMiner};
+use crate::bodies::{BodyRegex, LetterCase, MiningLimits, Needle, PatternMiner};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
 use crate::snapshot::{Snapshot, Source};
@@ -48,7 +48,7 @@ type Choice = (u8, Index, Index, bool, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Vec<Choice>>> {
     let choice = (
-        0..16_u8,
+        0..17_u8,
         any::<Index>(),
         any::<Index>(),
         any::<bool>(),
@@ -109,6 +109,37 @@ fn text_match(text: &str, how: u8) -> TextMatch {
     }
 }
 
+/// The text, as a word or a part of one, with letter case or without.
+fn needle(text: &str, index: &Index, how: u8) -> Needle {
+    let letter_case = if how.is_multiple_of(2) {
+        LetterCase::Ignored
+    } else {
+        LetterCase::Exact
+    };
+    let text = if how < 2 {
+        text.to_uppercase()
+    } else {
+        text.to_owned()
+    };
+    match index.index(3) {
+        0 => Needle::word(&text, letter_case),
+        1 => Needle::word_prefix(&text, letter_case),
+        _ => Needle::phrase(&text, letter_case),
+    }
+}
+
+/// A regular expression that has something to do with the text.
+fn regex(text: &str, how: u8) -> BodyRegex {
+    let text = regex::escape(text);
+    let pattern = match how {
+        0 => format!("(?i){text}"),
+        1 => format!("^.{text}"),
+        2 => format!("{text}.*[a-z]"),
+        _ => format!("{text}|[0-9]{{2}}"),
+    };
+    BodyRegex::new(&pattern).unwrap()
+}
+
 fn make_test(sample: &Sample, choice: &Choice) -> Test {
     let (kind, index, _, _, how) = choice;
     let text = index.get(&sample.texts);
@@ -131,8 +162,9 @@ fn make_test(sample: &Sample, choice: &Choice) -> Test {
         7 => sample.trace_id.map_or(Test::Kind(0), Test::TraceId),
         8 => sample.span_id.map_or(Test::Kind(1), Test::SpanId),
         9 => Test::SeverityNumber(sample.number.saturating_sub(1)..=sample.number),
-        10 => Test::BodyWords(vec![text.clone()]),
-        11 => Test::BodyPhrase(middle),
+        10 => Test::Body(needle(text, index, *how)),
+        11 => Test::Body(needle(&middle, index, *how)),
+        13 => Test::BodyRegex(regex(&middle, *how)),
         12 => Test::EventName(text_match(text, *how)),
         _ => Test::Attribute {
             key: key.clone(),
@@ -218,9 +250,10 @@ fn check_groups(snapshot: &Snapshot, signal: Signal) {
 /// Rows are counted as they are found, and the counts of patterns add up to that of all records.
 fn check_counts(snapshot: &Snapshot, signal: Signal, filter: &Filter, expected: u64) {
     let sources = snapshot.sources(signal);
-    let count = |source: &Source| source.count(filter).unwrap();
+    let mut go_on = |_| std::ops::ControlFlow::Continue(());
+    let mut count = |source: &Source| source.count(filter, &mut go_on).unwrap();
     assert_eq!(
-        sources.iter().map(count).sum::<u64>(),
+        sources.iter().map(&mut count).sum::<u64>(),
         expected,
         "{filter:?}"
     );
@@ -234,7 +267,7 @@ fn check_counts(snapshot: &Snapshot, signal: Signal, filter: &Filter, expected: 
     let mut miner = PatternMiner::new(limits);
     let mut counts = Vec::new();
     for source in sources {
-        let mut visit = |found: &[crate::PatternCount]| {
+        let mut visit = |found: &[crate::PatternCount], _| {
             counts.extend_from_slice(found);
             std::ops::ControlFlow::Continue(())
         };

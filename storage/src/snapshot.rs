@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use model::{Signal, TimeRange, TraceId, UnixNanos};
 
-use crate::bodies::PatternMiner;
+use crate::bodies::{PatternMiner, Watch};
 use crate::error::ReadError;
 use crate::filter::Filter;
 use crate::hot::HotBatch;
-use crate::patterns::PatternCount;
+use crate::patterns::VisitPatterns;
 use crate::split::find;
 use crate::split::reader::Split;
 
@@ -125,6 +125,13 @@ pub enum Step {
     Match(Match),
     /// No row that comes after this is newer than the moment, or older when the oldest come first.
     Rest(UnixNanos),
+    /// So many bytes of bodies of log records were looked through since this was said last, because
+    /// nothing else told whether they match. Comes now and then also when nothing is found, so that
+    /// a search can be stopped.
+    Scanned {
+        /// How many; often 0.
+        body_bytes: u64,
+    },
 }
 
 /// How many spans an operation has.
@@ -224,7 +231,7 @@ impl Source {
     ) -> Result<(), ReadError> {
         self.find_in_order(filter, TimeOrder::Any, &mut |step| match step {
             Step::Match(found) => visit(found),
-            Step::Rest(_) => ControlFlow::Continue(()),
+            Step::Rest(_) | Step::Scanned { .. } => ControlFlow::Continue(()),
         })
     }
 
@@ -240,7 +247,7 @@ impl Source {
         visit: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         match &self.kind {
-            Kind::Hot(batch) => batch.find(filter, &mut |found| visit(Step::Match(found))),
+            Kind::Hot(batch) => batch.find(filter, visit),
             Kind::Split(split) => find::find(split, filter, order, visit),
         }
     }
@@ -257,26 +264,31 @@ impl Source {
         }
     }
 
-    /// How many rows satisfy the filter.
+    /// How many rows satisfy the filter; fewer when `watch` ends the count.
     ///
     /// # Errors
     /// When the source cannot be read.
-    pub fn count(&self, filter: &Filter) -> Result<u64, ReadError> {
+    pub fn count(&self, filter: &Filter, watch: &mut Watch<'_>) -> Result<u64, ReadError> {
         match &self.kind {
             Kind::Hot(batch) => {
                 let mut count = 0;
-                batch.find(filter, &mut |_| {
-                    count += 1;
-                    ControlFlow::Continue(())
+                batch.find(filter, &mut |step| match step {
+                    Step::Match(_) => {
+                        count += 1;
+                        ControlFlow::Continue(())
+                    }
+                    Step::Rest(_) => ControlFlow::Continue(()),
+                    Step::Scanned { body_bytes } => watch(body_bytes),
                 })?;
                 Ok(count)
             }
-            Kind::Split(split) => find::count(split, filter),
+            Kind::Split(split) => find::count(split, filter, watch),
         }
     }
 
     /// The patterns of the log records that satisfy the filter, in portions. The keys are those of
-    /// `miner`; `visit` may end the search.
+    /// `miner`. `visit` is also told how many bytes of bodies were looked through since it was told
+    /// last, with no patterns now and then, and may end the search.
     ///
     /// # Errors
     /// When the source cannot be read; portions visited before are right.
@@ -284,15 +296,10 @@ impl Source {
         &self,
         filter: &Filter,
         miner: &mut PatternMiner,
-        visit: &mut dyn FnMut(&[PatternCount]) -> ControlFlow<()>,
+        visit: &mut VisitPatterns<'_>,
     ) -> Result<(), ReadError> {
         match &self.kind {
-            Kind::Hot(batch) => {
-                // One portion: there is nothing after it that could be left out.
-                let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
-                    visit(&batch.patterns(filter, miner)?);
-                Ok(())
-            }
+            Kind::Hot(batch) => batch.patterns(filter, miner, visit),
             Kind::Split(split) => find::patterns(split, filter, miner, visit),
         }
     }

@@ -2,6 +2,7 @@
 
 mod attribute_columns;
 mod attribute_scan;
+mod body_rows;
 pub(crate) mod find;
 pub(crate) mod id;
 pub(crate) mod keys;

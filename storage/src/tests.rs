@@ -4,6 +4,7 @@ use model::{Signal, TimeRange, TraceId, UnixNanos};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::bodies::{BodyRegex, LetterCase, Needle};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::filter::{Filter, Test, TextMatch};
 use crate::testing::{ManualClock, found, logs, open, open_with, span_names, spans};
@@ -108,7 +109,10 @@ async fn filters_find_exactly_the_rows_they_describe() {
         value: TextMatch::Prefix("o".into()),
     };
     assert_eq!(count(&everything().and(key)), 1);
-    assert_eq!(count(&everything().and(Test::BodyPhrase(String::new()))), 0);
+    assert_eq!(
+        count(&everything().and(Test::Body(Needle::phrase("", LetterCase::Ignored)))),
+        0
+    );
 }
 
 #[tokio::test]
@@ -266,13 +270,30 @@ async fn log_records_are_found_by_their_words_phrases_severity_and_span() {
         let snapshot = storage.snapshot();
         let count =
             |test: Test| found(&snapshot, Signal::Logs, &Filter::everything().and(test)).len();
-        assert_eq!(count(Test::BodyWords(vec!["PAYMENT".into()])), 2);
-        assert_eq!(
-            count(Test::BodyWords(vec!["declined".into(), "payment".into()])),
-            1
-        );
-        assert_eq!(count(Test::BodyWords(vec!["card".into()])), 0);
-        assert_eq!(count(Test::BodyPhrase("declined: CARD".into())), 1);
+        let any_case = LetterCase::Ignored;
+        let exact = LetterCase::Exact;
+        for (needle, expected) in [
+            (Needle::word("PAYMENT", any_case), 2),
+            (Needle::word("PAYMENT", exact), 0),
+            (Needle::word("Payment", exact), 1),
+            (Needle::word("card", any_case), 0),
+            (Needle::word_prefix("CARD", any_case), 1),
+            (Needle::word_prefix("ard", any_case), 0),
+            (Needle::phrase("declined: CARD", any_case), 1),
+            (Needle::phrase("declined: CARD", exact), 0),
+            (Needle::phrase("PIR", any_case), 1),
+        ] {
+            assert_eq!(count(Test::Body(needle.clone())), expected, "{needle:?}");
+        }
+        for (pattern, expected) in [
+            ("^pay.*ed$", 1),
+            ("(?i)^pay.*ed$", 2),
+            ("t [ad]", 2),
+            ("x{2}", 0),
+        ] {
+            let regex = BodyRegex::new(pattern).unwrap();
+            assert_eq!(count(Test::BodyRegex(regex)), expected, "{pattern}");
+        }
         assert_eq!(count(Test::SeverityNumber(17..=20)), 1);
         assert_eq!(count(Test::SpanId("0000000000000007".parse().unwrap())), 2);
         assert_eq!(count(Test::Kind(0)), 0);

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::Value;
-use tests::{HttpClient, SpandrelProcess, export_spans};
+use tests::{HttpClient, SpandrelProcess, export_logs, export_spans};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -85,6 +85,31 @@ async fn services_and_operations_are_listed_with_their_counts() {
         .map(|it| it["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["POST /orders", "check key"]);
+}
+
+#[tokio::test]
+async fn log_records_are_found_by_parts_of_their_body_and_regular_expressions() {
+    let spandrel = SpandrelProcess::start().await;
+    let otlp = HttpClient::new(spandrel.otlp_http);
+    let records = ["Card declined after 12 ms", "card declined", "accepted"];
+    let request = export_logs("payment", "", &records);
+    otlp.post("/v1/logs", &JSON, request)
+        .await
+        .json(StatusCode::OK);
+
+    for (query, expected) in [
+        ("case:Card", &records[..1]),
+        ("decl*", &records[..2]),
+        ("%22ccept%22", &records[2..]),
+        ("body~%22after%20%5Cd%7B2%7D%20ms$%22", &records[..1]),
+    ] {
+        let found = spandrel.logs(&format!("q={query}")).await;
+        let bodies: Vec<_> = found
+            .iter()
+            .map(|it| it["body"].as_str().unwrap())
+            .collect();
+        assert_eq!(bodies, expected, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ struct ScannedFields {
     splits: u64,
     hot_batches: u64,
     rows: u64,
+    body_bytes: u64,
 }
 
 /// The body followed by how it came about.
@@ -75,6 +76,7 @@ fn envelope(outcome: &Outcome) -> Envelope<'_> {
             splits: outcome.scanned.splits,
             hot_batches: outcome.scanned.hot_batches,
             rows: outcome.scanned.rows,
+            body_bytes: outcome.scanned.body_bytes,
         },
         elapsed_micros: outcome.elapsed.as_micros(),
     }

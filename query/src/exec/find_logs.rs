@@ -11,7 +11,7 @@ use storage::filter::Filter;
 use storage::{Columns, Match, Snapshot, Source, Step, TimeOrder};
 
 use super::identity::ContentHash;
-use super::{note_unreadable, readable};
+use super::{continue_if, note_unreadable, readable};
 use crate::error::QueryError;
 use crate::limits::Budget;
 
@@ -236,13 +236,10 @@ fn find_in<S: LogSource>(
         source.find(&filter, time_order, budget, &mut |step, budget| {
             let found = match step {
                 Step::Match(found) => found,
+                Step::Scanned { body_bytes } => return continue_if(budget.scan_bodies(body_bytes)),
                 Step::Rest(moment) => {
                     let rest = TimeRange::enclosing(moment, moment);
-                    return if first.is_settled_before(rest) {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    };
+                    return continue_if(!first.is_settled_before(rest));
                 }
             };
             if !budget.visit_row() {

@@ -13,7 +13,7 @@ use model::{Signal, TimeRange, TraceId, UnixNanos};
 use storage::filter::Filter;
 use storage::{ReadError, Snapshot, Source, Step, TimeOrder};
 
-use super::{note_unreadable, readable};
+use super::{continue_if, note_unreadable, readable};
 use crate::limits::Budget;
 
 /// Groups whose trace ids are looked up at once; fewer when a page needs fewer, since the rows of the best
@@ -180,7 +180,8 @@ fn scan<S: TraceSource>(
     source.find(&search.filter, order, budget, &mut |step, budget| {
         let found = match step {
             Step::Match(found) => found,
-            Step::Rest(newest) => return stop_if(is_enough(&by_ordinal, newest, enough)),
+            Step::Scanned { body_bytes } => return continue_if(budget.scan_bodies(body_bytes)),
+            Step::Rest(newest) => return continue_if(!is_enough(&by_ordinal, newest, enough)),
         };
         if !budget.visit_row() {
             return ControlFlow::Break(());
@@ -199,14 +200,6 @@ fn scan<S: TraceSource>(
     let mut groups: Vec<Group> = by_ordinal.into_values().collect();
     groups.sort_unstable_by(|a, b| b.cmp(a));
     groups
-}
-
-fn stop_if(is_done: bool) -> ControlFlow<()> {
-    if is_done {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
-    }
 }
 
 /// Whether enough traces are known that nothing up to this moment can overtake or equal.

@@ -1,14 +1,13 @@
 //! Counts log records: all of them, and by what their bodies have in common.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use model::Signal;
 use storage::bodies::{MiningLimits, PatternMiner};
 use storage::filter::Filter;
 use storage::{PatternCount, Snapshot};
 
-use super::{note_unreadable, readable};
+use super::{continue_if, note_unreadable, readable};
 use crate::limits::Budget;
 
 /// Bodies without a template, of the hot buffer for example, that are looked at for an answer.
@@ -49,7 +48,8 @@ pub fn count_logs(snapshot: &Snapshot, filter: &Filter, budget: &mut Budget) -> 
             break;
         }
         budget.count_source(source);
-        count += readable(source.count(filter), source, budget).unwrap_or_default();
+        let counted = source.count(filter, &mut |bytes| continue_if(budget.scan_bodies(bytes)));
+        count += readable(counted, source, budget).unwrap_or_default();
     }
     count
 }
@@ -72,13 +72,9 @@ pub fn log_patterns(
             break;
         }
         budget.count_source(source);
-        let found = source.patterns(filter, &mut miner, &mut |found| {
+        let found = source.patterns(filter, &mut miner, &mut |found, body_bytes| {
             counts.extend_from_slice(found);
-            if budget.may_continue() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            continue_if(budget.scan_bodies(body_bytes))
         });
         readable(found, source, budget);
     }

@@ -11,6 +11,7 @@ pub mod skeleton;
 pub mod summarize;
 pub mod trace_by_id;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -133,6 +134,15 @@ fn readable<T>(result: Result<T, ReadError>, source: &Source, budget: &mut Budge
             budget.mark_incomplete(format!("split {} could not be read", source.id()));
             None
         }
+    }
+}
+
+/// What a visitor of a search says: whether the search goes on.
+fn continue_if(may_continue: bool) -> ControlFlow<()> {
+    if may_continue {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
     }
 }
 

@@ -18,13 +18,21 @@ pub struct Term {
     pub kind: TermKind,
 }
 
+impl Term {
+    /// Whether it has a regular expression.
+    pub(super) fn is_pattern(&self) -> bool {
+        let TermKind::Field { comparison, .. } = &self.kind else {
+            return false;
+        };
+        *comparison == Comparison::Matches
+    }
+}
+
 /// The forms a condition takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TermKind {
-    /// A bare word.
-    Word(String),
-    /// A quoted text without a key.
-    Phrase(String),
+    /// A word or a quoted text without a key.
+    Text(Value),
     /// A key, a comparison and a value.
     Field {
         /// What is compared.
@@ -48,7 +56,7 @@ pub struct Key {
 /// The right side of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
-    /// The value without its quotes and without a trailing star.
+    /// The value without its quotes and without a trailing star; a pattern is kept as it was written.
     pub text: String,
     /// Where the value starts, in characters from 1.
     pub position: usize,
@@ -58,11 +66,21 @@ pub struct Value {
     pub is_quoted: bool,
 }
 
+impl Value {
+    /// Where what follows it stands, in characters from 1: its star, if it has one.
+    pub(super) fn end(&self) -> usize {
+        let quotes = if self.is_quoted { 2 } else { 0 };
+        self.position + self.text.chars().count() + quotes
+    }
+}
+
 /// How the sides of a condition are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `:`
     Equal,
+    /// `~`
+    Matches,
     /// `>`
     Greater,
     /// `>=`

@@ -17,21 +17,23 @@ pub(super) enum TokenKind {
     Blank,
     /// A minus sign in front of a term.
     Minus,
-    /// Characters without blank, quote, colon or angle bracket.
+    /// Characters without blank, quote, colon, angle bracket or tilde.
     Text(String),
-    /// Text in quotes, its escapes resolved.
+    /// Text in quotes, its escapes resolved; as it was written after `~`, where a backslash means
+    /// something to the pattern.
     Quoted(String),
-    /// `:`, `>`, `>=`, `<` or `<=`.
+    /// `:`, `>`, `>=`, `<`, `<=` or `~`.
     Comparison(Comparison),
 }
 
-/// Splits the text. Inside a value (after a comparison, up to the next blank) colons, minus signs and
-/// angle brackets are plain characters: `http.url:http://shop/a?b>c` has one key and one value.
+/// Splits the text. Inside a value (after a comparison, up to the next blank) colons, minus signs,
+/// angle brackets and tildes are plain characters: `http.url:http://shop/a?b>c` has one key and one value.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
     let mut lexer = Lexer {
         rest: text,
         position: 1,
         is_in_value: false,
+        is_at_pattern: false,
     };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.next_token()? {
@@ -40,6 +42,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
             TokenKind::Comparison(_) => true,
             TokenKind::Minus | TokenKind::Text(_) | TokenKind::Quoted(_) => lexer.is_in_value,
         };
+        lexer.is_at_pattern = token.kind == TokenKind::Comparison(Comparison::Matches);
         let is_at_start = tokens
             .last()
             .is_none_or(|last: &Token| last.kind == TokenKind::Blank);
@@ -79,6 +82,7 @@ struct Lexer<'a> {
     rest: &'a str,
     position: usize,
     is_in_value: bool,
+    is_at_pattern: bool,
 }
 
 impl Lexer<'_> {
@@ -92,12 +96,12 @@ impl Lexer<'_> {
             TokenKind::Blank
         } else if first == '"' {
             TokenKind::Quoted(self.quoted()?)
-        } else if !self.is_in_value && matches!(first, ':' | '<' | '>') {
+        } else if !self.is_in_value && matches!(first, ':' | '<' | '>' | '~') {
             TokenKind::Comparison(self.comparison(first))
         } else if self.is_in_value {
             TokenKind::Text(self.take_while(|c| !c.is_whitespace() && c != '"'))
         } else {
-            let is_text = |c: char| !c.is_whitespace() && !matches!(c, '"' | ':' | '<' | '>');
+            let is_text = |c: char| !c.is_whitespace() && !matches!(c, '"' | ':' | '<' | '>' | '~');
             TokenKind::Text(self.take_while(is_text))
         };
         Ok(Some(Token { position, kind }))
@@ -122,7 +126,7 @@ impl Lexer<'_> {
 
     fn comparison(&mut self, first: char) -> Comparison {
         self.take();
-        let is_or_equal = first != ':' && self.rest.starts_with('=');
+        let is_or_equal = matches!(first, '<' | '>') && self.rest.starts_with('=');
         if is_or_equal {
             self.take();
         }
@@ -131,6 +135,7 @@ impl Lexer<'_> {
             ('>', false) => Comparison::Greater,
             ('<', true) => Comparison::LessOrEqual,
             ('<', false) => Comparison::Less,
+            ('~', _) => Comparison::Matches,
             _ => Comparison::Equal,
         }
     }
@@ -144,6 +149,10 @@ impl Lexer<'_> {
             match self.take() {
                 None => return Err(SyntaxError::new(opened_at, "unterminated quote")),
                 Some('"') => return Ok(text),
+                Some('\\') if self.is_at_pattern => {
+                    text.push('\\');
+                    text.extend(self.take());
+                }
                 Some('\\') => match self.take() {
                     Some(escaped @ ('"' | '\\')) => text.push(escaped),
                     None => return Err(SyntaxError::new(opened_at, "unterminated quote")),
@@ -181,6 +190,28 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_keeps_its_backslashes() {
+        let kinds: Vec<_> = tokens(r#"body~"\d\\ \"x" a~b"#)
+            .unwrap()
+            .into_iter()
+            .map(|t| t.kind)
+            .collect();
+        let tilde = || TokenKind::Comparison(Comparison::Matches);
+        assert_eq!(
+            kinds,
+            [
+                TokenKind::Text("body".into()),
+                tilde(),
+                TokenKind::Quoted(r#"\d\\ \"x"#.into()),
+                TokenKind::Blank,
+                TokenKind::Text("a".into()),
+                tilde(),
+                TokenKind::Text("b".into()),
+            ]
+        );
+    }
+
+    #[test]
     fn positions_count_characters_not_bytes() {
         let positions: Vec<_> = tokens("grün \"größe\" x")
             .unwrap()
@@ -199,6 +230,7 @@ mod tests {
             error("\"a\\n\""),
             "unknown escape \\n, only \\\" and \\\\ exist at position 3"
         );
+        assert_eq!(error("body~\"a\\\""), "unterminated quote at position 6");
         assert_eq!(error("--a"), "unexpected second minus at position 2");
     }
 }

@@ -47,8 +47,7 @@ fn term(group: &[Token]) -> Result<Term, SyntaxError> {
         [first, comparison, value @ ..] if is_comparison(comparison) => {
             field(first, comparison, value)?
         }
-        [only] => bare(only)?,
-        [_, surplus, ..] => return Err(unexpected(surplus)),
+        [first, ..] => bare(rest, first.position)?,
     };
     Ok(Term {
         negated,
@@ -61,18 +60,15 @@ fn is_comparison(token: &Token) -> bool {
     matches!(token.kind, TokenKind::Comparison(_))
 }
 
-fn bare(token: &Token) -> Result<TermKind, SyntaxError> {
-    match &token.kind {
-        TokenKind::Text(text) if text.ends_with('*') => Err(SyntaxError::new(
-            token.position + text.chars().count() - 1,
-            "a star only follows the value of a key (quote the word to search for a star)",
+fn bare(tokens: &[Token], position: usize) -> Result<TermKind, SyntaxError> {
+    let value = value_of(tokens, position)?;
+    match (value.text.is_empty(), value.is_quoted) {
+        (true, true) => Err(SyntaxError::new(position, "empty phrase")),
+        (true, false) => Err(SyntaxError::new(
+            position,
+            "a star must follow something (quote it to search for a star)",
         )),
-        TokenKind::Text(text) => Ok(TermKind::Word(text.clone())),
-        TokenKind::Quoted(text) if text.is_empty() => {
-            Err(SyntaxError::new(token.position, "empty phrase"))
-        }
-        TokenKind::Quoted(text) => Ok(TermKind::Phrase(text.clone())),
-        TokenKind::Blank | TokenKind::Minus | TokenKind::Comparison(_) => Err(unexpected(token)),
+        (false, _) => Ok(TermKind::Text(value)),
     }
 }
 
@@ -94,7 +90,10 @@ fn field(key: &Token, comparison: &Token, value: &[Token]) -> Result<TermKind, S
         }
     };
     let value_position = comparison.position + operator.width();
-    let value = value_of(value, value_position)?;
+    let value = match operator {
+        Comparison::Matches => pattern_of(value, value_position)?,
+        _ => value_of(value, value_position)?,
+    };
     Ok(TermKind::Field {
         key,
         comparison: operator,
@@ -138,6 +137,27 @@ fn value_of(tokens: &[Token], position: usize) -> Result<Value, SyntaxError> {
     })
 }
 
+/// A pattern, in which a star is one of its own.
+fn pattern_of(tokens: &[Token], position: usize) -> Result<Value, SyntaxError> {
+    let (text, is_quoted) = match tokens {
+        [] => return Err(SyntaxError::new(position, "a value must follow")),
+        [only] => match &only.kind {
+            TokenKind::Text(text) => (text.clone(), false),
+            TokenKind::Quoted(text) => (text.clone(), true),
+            TokenKind::Blank | TokenKind::Minus | TokenKind::Comparison(_) => {
+                return Err(unexpected(only));
+            }
+        },
+        [_, surplus, ..] => return Err(unexpected(surplus)),
+    };
+    Ok(Value {
+        text,
+        position,
+        is_prefix: false,
+        is_quoted,
+    })
+}
+
 fn is_star(token: &Token) -> bool {
     token.kind == TokenKind::Text("*".to_owned())
 }
@@ -157,7 +177,7 @@ impl Comparison {
     /// Characters the comparison takes up.
     fn width(self) -> usize {
         match self {
-            Self::Equal | Self::Greater | Self::Less => 1,
+            Self::Equal | Self::Greater | Self::Less | Self::Matches => 1,
             Self::GreaterOrEqual | Self::LessOrEqual => 2,
         }
     }
@@ -174,7 +194,14 @@ mod tests {
     #[test]
     fn a_query_is_words_phrases_and_fields_with_their_places() {
         let query =
-            parse("  slow -\"two words\" \"my key\":\"a \\\"b\\\"\"* duration>=2s").unwrap();
+            parse("  slow -\"two words\"* \"my key\":\"a \\\"b\\\"\"* duration>=2s body~a*")
+                .unwrap();
+        let value = |text: &str, position, is_prefix, is_quoted| Value {
+            text: text.into(),
+            position,
+            is_prefix,
+            is_quoted,
+        };
         let field = |key: &str, is_quoted, comparison, value: Value| TermKind::Field {
             key: Key {
                 text: key.into(),
@@ -183,51 +210,42 @@ mod tests {
             comparison,
             value,
         };
-        assert_eq!(
-            query.terms,
-            [
-                Term {
-                    negated: false,
-                    position: 3,
-                    kind: TermKind::Word("slow".into())
-                },
-                Term {
-                    negated: true,
-                    position: 8,
-                    kind: TermKind::Phrase("two words".into())
-                },
-                Term {
-                    negated: false,
-                    position: 21,
-                    kind: field(
-                        "my key",
-                        true,
-                        Comparison::Equal,
-                        Value {
-                            text: "a \"b\"".into(),
-                            position: 30,
-                            is_prefix: true,
-                            is_quoted: true
-                        }
-                    )
-                },
-                Term {
-                    negated: false,
-                    position: 41,
-                    kind: field(
-                        "duration",
-                        false,
-                        Comparison::GreaterOrEqual,
-                        Value {
-                            text: "2s".into(),
-                            position: 51,
-                            is_prefix: false,
-                            is_quoted: false
-                        }
-                    )
-                },
-            ]
-        );
+        let key_value = value("a \"b\"", 31, true, true);
+        let expected = [
+            (false, 3, TermKind::Text(value("slow", 3, false, false))),
+            (true, 8, TermKind::Text(value("two words", 9, true, true))),
+            (
+                false,
+                22,
+                field("my key", true, Comparison::Equal, key_value),
+            ),
+            (
+                false,
+                42,
+                field(
+                    "duration",
+                    false,
+                    Comparison::GreaterOrEqual,
+                    value("2s", 52, false, false),
+                ),
+            ),
+            (
+                false,
+                55,
+                field(
+                    "body",
+                    false,
+                    Comparison::Matches,
+                    value("a*", 60, false, false),
+                ),
+            ),
+        ];
+        let expected = expected.map(|(negated, position, kind)| Term {
+            negated,
+            position,
+            kind,
+        });
+        assert_eq!(query.terms, expected);
     }
 
     #[test]
@@ -253,9 +271,19 @@ mod tests {
             "unexpected text after a quote (a blank separates terms) at position 4"
         );
         assert_eq!(error("\"\""), "empty phrase at position 1");
+        assert_eq!(error("-\"\"*"), "empty phrase at position 2");
+        assert_eq!(error("body~"), "a value must follow at position 6");
         assert_eq!(
-            error("check*"),
-            "a star only follows the value of a key (quote the word to search for a star) at position 6"
+            error("body~a\"b\""),
+            "unexpected quote inside a word (quote the whole word) at position 7"
+        );
+        assert_eq!(
+            error("body~\"a\"*"),
+            "unexpected text after a quote (a blank separates terms) at position 9"
+        );
+        assert_eq!(
+            error("a *"),
+            "a star must follow something (quote it to search for a star) at position 3"
         );
         assert_eq!(
             error("> 5"),

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use model::{Signal, SpanId, TraceId};
+use storage::bodies::{BodyRegex, LetterCase, Needle};
 use storage::filter::{Predicate, Test, TextMatch};
 
 use super::SyntaxError;
@@ -17,11 +18,8 @@ fn empty_range() -> RangeInclusive<u64> {
 /// The predicate the term asks for.
 pub(super) fn predicate(term: &Term, signal: Signal) -> Result<Predicate, SyntaxError> {
     let test = match (&term.kind, signal) {
-        (TermKind::Word(text) | TermKind::Phrase(text), Signal::Traces) => {
-            Test::NameContains(text.clone())
-        }
-        (TermKind::Word(text), Signal::Logs) => Test::BodyWords(vec![text.clone()]),
-        (TermKind::Phrase(text), Signal::Logs) => Test::BodyPhrase(text.clone()),
+        (TermKind::Text(value), Signal::Traces) => name_contains(value)?,
+        (TermKind::Text(value), Signal::Logs) => body_contains(value, LetterCase::Ignored)?,
         (
             TermKind::Field {
                 key,
@@ -49,6 +47,46 @@ pub(super) fn predicate(term: &Term, signal: Signal) -> Result<Predicate, Syntax
     })
 }
 
+fn name_contains(value: &Value) -> Result<Test, SyntaxError> {
+    if value.is_prefix {
+        let message = "a star after a word is for log bodies (name:word* is for span names, quote \
+                       the word to search for a star)";
+        return Err(SyntaxError::new(value.end(), message));
+    }
+    Ok(Test::NameContains(value.text.clone()))
+}
+
+/// A word is whole unless a star follows it; what is quoted may be a part of one.
+fn body_contains(value: &Value, letter_case: LetterCase) -> Result<Test, SyntaxError> {
+    let text = &value.text;
+    if !value.is_quoted && text.starts_with('*') {
+        let message = "a star only follows a word (quote the text to find it inside words)";
+        return Err(SyntaxError::new(value.position, message));
+    }
+    if text.is_empty() && !value.is_prefix {
+        return Err(SyntaxError::new(value.position, "empty phrase"));
+    }
+    Ok(Test::Body(match (value.is_prefix, value.is_quoted) {
+        (true, _) => Needle::word_prefix(text, letter_case),
+        (false, true) => Needle::phrase(text, letter_case),
+        (false, false) => Needle::word(text, letter_case),
+    }))
+}
+
+fn body_matches(value: &Value) -> Result<Test, SyntaxError> {
+    if value.text.is_empty() {
+        return Err(SyntaxError::new(value.position, "empty regular expression"));
+    }
+    let regex = BodyRegex::new(&value.text).map_err(|error| {
+        let quote = usize::from(value.is_quoted);
+        SyntaxError::new(
+            value.position + quote + error.offset_chars(),
+            error.to_string(),
+        )
+    })?;
+    Ok(Test::BodyRegex(regex))
+}
+
 struct Field<'a> {
     position: usize,
     comparison: Comparison,
@@ -67,6 +105,10 @@ impl Field<'_> {
                 self.only_for(Signal::Logs, key)?;
                 return self.severity();
             }
+            "body" if self.comparison == Comparison::Matches => {
+                self.only_for(Signal::Logs, key)?;
+                return body_matches(self.value);
+            }
             _ => {}
         }
         self.must_be_equality()?;
@@ -83,6 +125,14 @@ impl Field<'_> {
             "kind" => {
                 self.only_for(Signal::Traces, key)?;
                 self.parsed(parse_kind).map(Test::Kind)
+            }
+            "body" => {
+                self.only_for(Signal::Logs, key)?;
+                body_contains(self.value, LetterCase::Ignored)
+            }
+            "case" => {
+                self.only_for(Signal::Logs, key)?;
+                body_contains(self.value, LetterCase::Exact)
             }
             "trace_id" => self.id("32", str::parse::<TraceId>).map(Test::TraceId),
             "span_id" => self.id("16", str::parse::<SpanId>).map(Test::SpanId),
@@ -109,9 +159,10 @@ impl Field<'_> {
     }
 
     fn duration(&self) -> Result<Test, SyntaxError> {
+        self.must_not_be_pattern()?;
         let nanos = self.parsed(parse_duration)?;
         let range = match self.comparison {
-            Comparison::Equal => nanos..=nanos,
+            Comparison::Equal | Comparison::Matches => nanos..=nanos,
             Comparison::GreaterOrEqual => nanos..=u64::MAX,
             Comparison::LessOrEqual => 0..=nanos,
             Comparison::Greater => nanos
@@ -124,9 +175,10 @@ impl Field<'_> {
 
     /// Comparisons leave out records without a severity (number 0), as nobody knows where they stand.
     fn severity(&self) -> Result<Test, SyntaxError> {
+        self.must_not_be_pattern()?;
         let group = self.parsed(parse_severity)?;
         let range = match self.comparison {
-            Comparison::Equal => group,
+            Comparison::Equal | Comparison::Matches => group,
             Comparison::GreaterOrEqual => *group.start()..=i32::MAX,
             Comparison::Greater => *group.end() + 1..=i32::MAX,
             Comparison::LessOrEqual => 1..=*group.end(),
@@ -160,15 +212,22 @@ impl Field<'_> {
         if !self.value.is_prefix {
             return Ok(());
         }
-        let stars_at = self.value.position + self.value.text.chars().count();
-        let quotes = if self.value.is_quoted { 2 } else { 0 };
         Err(SyntaxError::new(
-            stars_at + quotes,
+            self.value.end(),
             "a star has no meaning for this key",
         ))
     }
 
+    fn must_not_be_pattern(&self) -> Result<(), SyntaxError> {
+        if self.comparison != Comparison::Matches {
+            return Ok(());
+        }
+        let message = "only body can be matched by ~ (quote the word to search for it as text)";
+        Err(SyntaxError::new(self.position, message))
+    }
+
     fn must_be_equality(&self) -> Result<(), SyntaxError> {
+        self.must_not_be_pattern()?;
         if self.comparison == Comparison::Equal {
             return Ok(());
         }
@@ -274,14 +333,106 @@ mod tests {
             [
                 Test::SeverityNumber(13..=i32::MAX),
                 Test::SeverityNumber(17..=20),
-                Test::BodyWords(vec!["Declined".into()]),
-                Test::BodyPhrase("card 42".into()),
+                Test::Body(Needle::word("Declined", LetterCase::Ignored)),
+                Test::Body(Needle::phrase("card 42", LetterCase::Ignored)),
                 Test::EventName(TextMatch::Prefix("e".into())),
             ]
         );
         assert_eq!(
             tests("severity<warn", Signal::Logs),
             [Test::SeverityNumber(1..=12)]
+        );
+    }
+
+    #[test]
+    fn bodies_are_asked_for_words_parts_letter_case_and_regular_expressions() {
+        let (any_case, exact) = (LetterCase::Ignored, LetterCase::Exact);
+        let regex = |pattern: &str| Test::BodyRegex(BodyRegex::new(pattern).unwrap());
+        assert_eq!(
+            tests(
+                r#"Decl* "card decl"* body:Card body:"ard 4" body:ca* body:* case:Card
+                   case:"ard E" case:Exp* case:"Card E"* body~"timeout \d+\.\d ms \"x\"" body~^a*$
+                   "body":x "case":y"#,
+                Signal::Logs
+            ),
+            [
+                Test::Body(Needle::word_prefix("decl", any_case)),
+                Test::Body(Needle::word_prefix("card decl", any_case)),
+                Test::Body(Needle::word("card", any_case)),
+                Test::Body(Needle::phrase("ard 4", any_case)),
+                Test::Body(Needle::word_prefix("ca", any_case)),
+                Test::Body(Needle::word_prefix("", any_case)),
+                Test::Body(Needle::word("Card", exact)),
+                Test::Body(Needle::phrase("ard E", exact)),
+                Test::Body(Needle::word_prefix("Exp", exact)),
+                Test::Body(Needle::word_prefix("Card E", exact)),
+                regex(r#"timeout \d+\.\d ms \"x\""#),
+                regex("^a*$"),
+                Test::Attribute {
+                    key: "body".into(),
+                    value: TextMatch::Exact("x".into())
+                },
+                Test::Attribute {
+                    key: "case".into(),
+                    value: TextMatch::Exact("y".into())
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_for_bodies_is_refused_where_it_stands() {
+        let logs = |text: &str| error(text, Signal::Logs);
+        assert_eq!(
+            logs(r#"größe body~"ab\d(x""#),
+            "not a regular expression: unclosed group at position 17"
+        );
+        assert_eq!(
+            logs("body~a[b"),
+            "not a regular expression: unclosed character class at position 7"
+        );
+        assert_eq!(
+            logs(&format!("body~{}", "a".repeat(1001))),
+            "a regular expression of more than 1000 bytes at position 6"
+        );
+        assert_eq!(
+            logs(r"body~(\w{100}){9}"),
+            "a regular expression that takes more than 4194304 bytes once compiled at position 6"
+        );
+        assert_eq!(logs("body~\"\""), "empty regular expression at position 6");
+        assert_eq!(
+            logs(&"body~x ".repeat(9)),
+            "more than 8 regular expressions at position 57"
+        );
+        assert_eq!(
+            logs("http.url~x"),
+            "only body can be matched by ~ (quote the word to search for it as text) at position 1"
+        );
+        assert_eq!(
+            logs("a severity~warn"),
+            "only body can be matched by ~ (quote the word to search for it as text) at position 3"
+        );
+        for text in ["*out*", "*out"] {
+            assert_eq!(
+                logs(text),
+                "a star only follows a word (quote the text to find it inside words) at position 1"
+            );
+        }
+        assert_eq!(logs("body:\"\""), "empty phrase at position 6");
+        assert_eq!(
+            logs("body>x"),
+            "only duration and severity can be compared by < and > (quote the word to search for it \
+             as text) at position 1"
+        );
+        assert_eq!(
+            error("a body~x", Signal::Traces),
+            "body is a key of logs only (quote it, \"body\":value, for an attribute of that name) at \
+             position 3"
+        );
+        assert_eq!(
+            error("GET*", Signal::Traces),
+            "a star after a word is for log bodies (name:word* is for span names, quote the word to \
+             search for a star) at position 4"
         );
     }
 

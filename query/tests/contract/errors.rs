@@ -1,6 +1,6 @@
 //! What is answered when there is no answer.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use http::Method;
@@ -160,6 +160,53 @@ async fn limits_that_are_reached_are_told() {
         answer["incomplete_reason"],
         "more than 2 spans in the answer"
     );
+}
+
+#[tokio::test]
+async fn a_scan_of_bodies_is_bounded_and_says_so() {
+    let limits = Limits {
+        scan_bytes_max: NonZeroU64::MIN,
+        ..generous_limits()
+    };
+    let mut store = shop::store().await.with_limits(limits);
+    for _ in ["hot", "split"] {
+        for path in [
+            "/api/v1/logs",
+            "/api/v1/logs/count",
+            "/api/v1/logs/patterns",
+        ] {
+            let answer = store
+                .get(&format!("{path}?q=body~%5Bx-z%5D%7B9%7D"))
+                .await
+                .json();
+            assert_eq!(answer["complete"], false, "{path}");
+            assert_eq!(
+                answer["incomplete_reason"],
+                "more than 1 bytes of log bodies to look through one by one",
+                "{path}"
+            );
+            let answer = store.get(&format!("{path}?q=severity:error")).await.json();
+            assert_eq!(answer["complete"], true, "{path}");
+        }
+        store = store.seal().await;
+    }
+}
+
+#[tokio::test]
+async fn a_regular_expression_that_is_none_is_refused_where_it_is_wrong() {
+    let store = Store::new();
+    for path in ["logs", "logs/count", "logs/patterns"] {
+        let answer = store
+            .get(&format!("/api/v1/{path}?q=a+body~%22ab(c%22"))
+            .await;
+        assert_eq!(answer.status, 400);
+        let error = &answer.json()["error"];
+        assert_eq!(error["parameter"], "q");
+        assert_eq!(
+            error["message"],
+            "not a regular expression: unclosed group at position 11"
+        );
+    }
 }
 
 #[tokio::test]

@@ -338,6 +338,66 @@ fn trace_ids(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn bodies_are_searched_by_prefix_part_letter_case_and_regular_expression() {
+    let mut store = shop::store().await;
+    let expected: [(&str, &[&str]); 15] = [
+        ("stoc*", &["out of stock: socks"]),
+        ("tock*", &[]),
+        ("\"of STO\"*", &["out of stock: socks"]),
+        ("\"tock: so\"", &["out of stock: socks"]),
+        ("body:stock", &["out of stock: socks"]),
+        ("body:Ser*", &[]),
+        ("body:\"ERV\"", &["reserving 3 items"]),
+        ("case:Stock", &[]),
+        ("case:stock", &["out of stock: socks"]),
+        ("case:\"erv\"", &["reserving 3 items"]),
+        ("case:res*", &["reserving 3 items"]),
+        (r#"body~"\d\s""#, &["reserving 3 items"]),
+        (r#"body~"hello \"w""#, &["hello \"world\""]),
+        (
+            "body~(?i)ST[A-O]CK severity:error",
+            &["out of stock: socks"],
+        ),
+        ("body:* -body~[0-9] -body~w.r", &["out of stock: socks"]),
+    ];
+    for _ in ["hot", "split"] {
+        for (query, bodies) in expected {
+            let escaped: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+            let answer = store.get(&format!("/api/v1/logs?q={escaped}")).await;
+            let json = answer.json();
+            assert_eq!(json["complete"], true, "{query}");
+            let logs = json["logs"].as_array().unwrap().iter();
+            let found: Vec<&str> = logs.map(|log| log["body"].as_str().unwrap()).collect();
+            assert_eq!(found, bodies, "{query}");
+            for path in ["count", "patterns"] {
+                let answer = store.get(&format!("/api/v1/logs/{path}?q={escaped}")).await;
+                assert_eq!(answer.json()["count"], bodies.len(), "{path} {query}");
+            }
+        }
+        store = store.seal().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_how_many_bytes_of_bodies_were_looked_through() {
+    let store = shop::store().await.seal().await;
+    let scanned = async |query: &str| {
+        let count = store
+            .get(&format!("/api/v1/logs/count?q={query}"))
+            .await
+            .json();
+        let logs = store.get(&format!("/api/v1/logs?q={query}")).await.json();
+        [count, logs].map(|answer| answer["scanned"]["body_bytes"].as_u64().unwrap())
+    };
+    assert_eq!(scanned("service:cart").await, [0, 0]);
+    assert_eq!(scanned("body~%5Bx-z%5D%7B9%7D").await, [118, 118]);
+    assert_eq!(
+        scanned("severity:error+body~%5Bx-z%5D%7B9%7D").await,
+        [19, 19]
+    );
+}
+
+#[tokio::test]
 async fn log_records_are_counted_also_by_pattern() {
     let store = shop::store().await;
     let counts = [

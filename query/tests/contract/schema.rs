@@ -137,6 +137,8 @@ const QUESTIONS: &str = "
     /api/v1/logs                           /api/v1/logs
     /api/v1/logs                           /api/v1/logs?limit=1
     /api/v1/logs/count                     /api/v1/logs/count?q=service:payment
+    /api/v1/logs/count                     /api/v1/logs/count?q=body~x
+    /api/v1/logs/count                     /api/v1/logs/count?q=body~(
     /api/v1/logs/count                     /api/v1/logs/count?limit=1
     /api/v1/logs/patterns                  /api/v1/logs/patterns
     /api/v1/logs/patterns                  /api/v1/logs/patterns?limit=0

@@ -1,7 +1,7 @@
 //! A storage in a temporary directory, and the router over it.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ pub(crate) fn generous_limits() -> Limits {
         queue: NonZeroUsize::new(8).unwrap(),
         rows_max: NonZeroUsize::MAX,
         trace_spans_max: NonZeroUsize::MAX,
+        scan_bytes_max: NonZeroU64::MAX,
     }
 }
 

@@ -49,13 +49,6 @@ pub enum BodiesError {
         #[source]
         source: io::Error,
     },
-    /// A regular expression is none, or too large.
-    #[error("not a regular expression that can be searched for")]
-    Regex {
-        /// What is wrong with it.
-        #[source]
-        source: Box<regex::Error>,
-    },
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),

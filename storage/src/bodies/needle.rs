@@ -1,13 +1,8 @@
 //! What is searched for in bodies, and the one definition of what a body matches.
 
-use regex::Regex;
-
 use super::bloom;
-use super::error::BodiesError;
+use super::body_regex::BodyRegex;
 use super::tokens::{Tokens, has_unsteady_case, is_part};
-
-/// The largest compiled regular expression.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// Whether letter case counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +109,7 @@ impl Needle {
 #[derive(Debug, Clone)]
 pub struct BodyQuery {
     pub(super) needles: Vec<Needle>,
-    pub(super) regexes: Vec<Regex>,
+    pub(super) regexes: Vec<BodyRegex>,
 }
 
 impl BodyQuery {
@@ -136,19 +131,15 @@ impl BodyQuery {
         all
     }
 
-    /// And this regular expression too.
-    ///
-    /// # Errors
-    /// When it is none, or too large.
-    pub fn and_regex(mut self, pattern: &str) -> Result<Self, BodiesError> {
-        let regex = regex::RegexBuilder::new(pattern)
-            .size_limit(REGEX_BYTES_MAX)
-            .build()
-            .map_err(|source| BodiesError::Regex {
-                source: Box::new(source),
-            })?;
+    /// And this regular expression too. What it takes for granted is searched for as text, which
+    /// rules out most bodies before they are looked at.
+    #[must_use]
+    pub fn and_regex(mut self, regex: BodyRegex) -> Self {
+        let literals = regex.literals().iter();
+        self.needles
+            .extend(literals.map(|literal| Needle::phrase(literal, LetterCase::Exact)));
         self.regexes.push(regex);
-        Ok(self)
+        self
     }
 
     /// Whether the body matches.
@@ -157,14 +148,9 @@ impl BodyQuery {
             && self.regexes.iter().all(|regex| regex.is_match(body))
     }
 
-    /// Whether it cannot be answered without reading the bodies that nothing else rules out: it
-    /// has a regular expression, or a text with no whole word in it.
-    pub fn is_scan(&self) -> bool {
+    /// Whether bodies have to be looked at, if only those that nothing else rules out.
+    pub(crate) fn has_regex(&self) -> bool {
         !self.regexes.is_empty()
-            || self
-                .needles
-                .iter()
-                .any(|needle| !needle.text.is_empty() && needle.token_hashes().is_empty())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads the bodies of a split from its file.
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -32,6 +32,14 @@ pub struct Bodies {
     templates: Vec<Template>,
     row_count: u32,
 }
+
+/// Is told how many bytes of bodies were looked through since it was told last, and says whether to
+/// go on.
+pub type Watch<'w> = dyn FnMut(u64) -> ControlFlow<()> + 'w;
+
+/// So many bytes of bodies are looked through before a [`Watch`] is told: few enough that even a
+/// regular expression that takes microseconds for each of them can be stopped soon.
+pub const WATCH_BYTES: u64 = 4 << 10;
 
 /// Takes a block and rows of it.
 type VisitBlock<'v> = dyn FnMut(BlockView<'_>, &[u32]) -> Result<(), BodiesError> + 'v;
@@ -207,7 +215,9 @@ impl Bodies {
         rows: Range<u32>,
         matches_max: usize,
     ) -> Result<BodyMatches, BodiesError> {
-        self.search_prepared(&self.prepare(query), rows, matches_max)
+        let prepared = self.prepare(query);
+        let mut watch = |_| ControlFlow::Continue(());
+        self.search_among(&prepared, rows, matches_max, &|_| true, &mut watch)
     }
 
     /// Lays a query on the templates, for several searches.
@@ -215,12 +225,15 @@ impl Bodies {
         SplitQuery::new(query, &self.templates)
     }
 
-    /// The same as [`Bodies::search`] for a query that is prepared.
-    pub(crate) fn search_prepared(
+    /// The same as [`Bodies::search`] for a query that is prepared. Rows that are not `among` those
+    /// wanted may be left out. When it is told to stop, the rows searched say so.
+    pub(crate) fn search_among(
         &self,
         split_query: &SplitQuery,
         rows: Range<u32>,
         matches_max: usize,
+        among: &dyn Fn(u32) -> bool,
+        watch: &mut Watch<'_>,
     ) -> Result<BodyMatches, BodiesError> {
         let mut unpacker = Unpacker::new()?;
         let mut matches = BodyMatches {
@@ -238,39 +251,66 @@ impl Bodies {
             }
             let view = self.view(slot)?;
             let found = view.find(split_query, &mut unpacker)?;
-            let of_block = view.rows_found(&found, &mut unpacker)?.into_iter();
-            let of_block = of_block.filter(|row| rows.contains(&(slot.rows.start + row)));
-            let mut scanned = found.scanned_bytes;
-            let of_block = of_block.collect();
-            for row in view.verify(split_query, of_block, &mut unpacker, &mut scanned)? {
+            matches.scanned_bytes += found.scanned_bytes;
+            if watch(found.scanned_bytes).is_break() {
+                return Ok(matches);
+            }
+            let mut of_block = view.rows_found(&found, &mut unpacker)?;
+            of_block.retain(|row| rows.contains(&(slot.rows.start + row)));
+            if split_query.has_regex() {
+                of_block.retain(|row| among(slot.rows.start + row));
+                let mut tell = |bytes| {
+                    matches.scanned_bytes += bytes;
+                    watch(bytes)
+                };
+                match view.verify(split_query, of_block, &mut unpacker, &mut tell)? {
+                    Some(verified) => of_block = verified,
+                    None => return Ok(matches),
+                }
+            }
+            for row in of_block {
                 matches.rows.insert(slot.rows.start + row);
                 matches.match_count += 1;
             }
-            matches.scanned_bytes += scanned;
             matches.searched.start = slot.rows.start.max(rows.start);
         }
         matches.searched.start = rows.start.min(matches.searched.end);
         Ok(matches)
     }
 
-    /// Counts the rows in a range that match.
+    /// Counts the rows in a range that match, until told to stop.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn count(&self, query: &BodyQuery, rows: Range<u32>) -> Result<u64, BodiesError> {
-        let split_query = SplitQuery::new(query, &self.templates);
+    pub fn count(
+        &self,
+        query: &BodyQuery,
+        rows: Range<u32>,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64, BodiesError> {
+        let prepared = self.prepare(query);
         let mut unpacker = Unpacker::new()?;
         let mut count = 0;
         for slot in &self.blocks {
             let is_whole = rows.start <= slot.rows.start && slot.rows.end <= rows.end;
-            if is_whole && query.regexes.is_empty() {
+            if is_whole && !query.has_regex() {
                 let view = self.view(slot)?;
-                count += view.count_found(&view.find(&split_query, &mut unpacker)?);
+                let found = view.find(&prepared, &mut unpacker)?;
+                count += view.count_found(&found);
+                if watch(found.scanned_bytes).is_break() {
+                    break;
+                }
                 continue;
             }
             let of_block = rows.start.max(slot.rows.start)..rows.end.min(slot.rows.end);
-            if !of_block.is_empty() {
-                count += self.search(query, of_block, usize::MAX)?.match_count as u64;
+            if of_block.is_empty() {
+                continue;
+            }
+            let all = &|_| true;
+            let found = self.search_among(&prepared, of_block.clone(), usize::MAX, all, watch)?;
+            count += found.match_count as u64;
+            if found.searched != of_block {
+                break;
             }
         }
         Ok(count)

@@ -14,6 +14,7 @@ use super::integers::Picks;
 use super::needle::BodyQuery;
 use super::page_search;
 use super::plane::Unpacker;
+use super::reader::{WATCH_BYTES, Watch};
 use super::template::Template;
 use super::texts::Texts;
 use super::values::Values;
@@ -56,6 +57,11 @@ impl SplitQuery {
             alignments: templates.iter().map(align).collect(),
             hashes: hashes.collect(),
         }
+    }
+
+    /// Whether bodies have to be put together and looked at.
+    pub(super) fn has_regex(&self) -> bool {
+        self.query.has_regex()
     }
 }
 
@@ -182,30 +188,36 @@ impl BlockView<'_> {
         Ok(open)
     }
 
-    /// Keeps of the rows, which ascend, those whose bodies match the regular expressions.
+    /// Keeps of the rows, which ascend, those whose bodies match the regular expressions; `None`
+    /// when it was told to stop.
     pub(super) fn verify(
         &self,
         query: &SplitQuery,
         rows: Vec<u32>,
         unpacker: &mut Unpacker,
-        scanned_bytes: &mut u64,
-    ) -> Result<Vec<u32>, BodiesError> {
-        if query.query.regexes.is_empty() {
-            return Ok(rows);
-        }
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Vec<u32>>, BodiesError> {
         let mut texts = Texts::default();
         self.texts(&rows, unpacker, &mut texts)?;
-        *scanned_bytes += texts.bytes.len() as u64;
         let bytes = std::str::from_utf8(&texts.bytes).map_err(|_| damaged("no text"))?;
-        let matches = |range: &Option<std::ops::Range<usize>>| {
-            let body = range.clone().and_then(|range| bytes.get(range));
-            body.is_some_and(|body| query.query.regexes.iter().all(|it| it.is_match(body)))
-        };
-        let verified = rows.into_iter().zip(&texts.ranges);
-        Ok(verified
-            .filter(|(_, range)| matches(range))
-            .map(|(row, _)| row)
-            .collect())
+        let mut verified = Vec::new();
+        let mut untold = 0;
+        for (row, range) in rows.into_iter().zip(texts.ranges) {
+            let Some(body) = range.and_then(|range| bytes.get(range)) else {
+                continue;
+            };
+            if query.query.regexes.iter().all(|it| it.is_match(body)) {
+                verified.push(row);
+            }
+            untold += body.len() as u64;
+            if untold >= WATCH_BYTES {
+                if watch(untold).is_break() {
+                    return Ok(None);
+                }
+                untold = 0;
+            }
+        }
+        Ok(watch(untold).is_continue().then_some(verified))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one row-wise definition of what matches: answers for the hot buffer, verifies for splits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
@@ -117,6 +117,9 @@ impl<'a> Matcher<'a> {
         time_range: TimeRange,
         predicates: impl Iterator<Item = &'a Predicate>,
     ) -> Result<Self, BatchError> {
+        // Regular expressions look at what the others leave.
+        let mut predicates: Vec<&Predicate> = predicates.collect();
+        predicates.sort_by_key(|predicate| matches!(predicate.test, Test::BodyRegex(_)));
         let bind = |predicate: &'a Predicate| {
             Ok((
                 predicate.negated,
@@ -126,7 +129,10 @@ impl<'a> Matcher<'a> {
         Ok(Self {
             time_range,
             times: TimeColumn::new(signal, batch)?,
-            tests: predicates.map(bind).collect::<Result<_, BatchError>>()?,
+            tests: predicates
+                .into_iter()
+                .map(bind)
+                .collect::<Result<_, BatchError>>()?,
         })
     }
 
@@ -141,6 +147,12 @@ impl<'a> Matcher<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Bytes of bodies that were looked through since this was asked last.
+    pub(crate) fn take_body_bytes(&self) -> u64 {
+        let tests = self.tests.iter();
+        tests.map(|(_, check)| check.take_body_bytes()).sum()
     }
 
     /// The moment the row is filed under.
@@ -161,7 +173,7 @@ pub(crate) fn columns_of(signal: Signal, test: &Test) -> Option<&'static [&'stat
         (Test::SpanId(_), _) => &[column::TRACE_ID, column::SPAN_ID],
         (Test::SeverityNumber(_), Signal::Logs) => &[column::SEVERITY_NUMBER],
         (Test::Attribute { .. }, _) => return None,
-        (Test::BodyWords(_) | Test::BodyPhrase(_), Signal::Logs) => &[column::BODY],
+        (Test::Body(_) | Test::BodyRegex(_), Signal::Logs) => &[column::BODY],
         (Test::EventName(_), Signal::Traces) => &[column::EVENTS],
         (Test::EventName(_), Signal::Logs) => &[column::EVENT_NAME],
         _ => &[],
@@ -187,6 +199,7 @@ enum Check<'a> {
     Body {
         values: &'a StringArray,
         query: Option<BodyQuery>,
+        looked_through: Cell<u64>,
     },
     Number {
         values: &'a Int32Array,
@@ -260,9 +273,10 @@ impl<'a> Check<'a> {
                 wanted: value,
                 envelopes: RefCell::default(),
             }),
-            Test::BodyWords(_) | Test::BodyPhrase(_) if !is_traces => Self::Body {
+            Test::Body(_) | Test::BodyRegex(_) if !is_traces => Self::Body {
                 values: typed(batch, column::BODY)?,
                 query: test.body_query(),
+                looked_through: Cell::new(0),
             },
             Test::EventName(wanted) if is_traces => Self::listed_name(batch, wanted)?,
             Test::EventName(wanted) => Self::Text {
@@ -309,6 +323,13 @@ impl<'a> Check<'a> {
         })
     }
 
+    fn take_body_bytes(&self) -> u64 {
+        match self {
+            Self::Body { looked_through, .. } => looked_through.take(),
+            _ => 0,
+        }
+    }
+
     fn holds(&self, row: usize) -> Result<bool, BatchError> {
         Ok(match self {
             Self::Never => false,
@@ -317,8 +338,14 @@ impl<'a> Check<'a> {
             Self::Contains { values, needle } => {
                 values.is_valid(row) && text_at(values, row).to_lowercase().contains(needle)
             }
-            Self::Body { values, query } => {
-                let matches = |query: &BodyQuery| query.matches(text_at(values, row));
+            Self::Body {
+                values,
+                query,
+                looked_through,
+            } => {
+                let body = text_at(values, row);
+                looked_through.set(looked_through.get() + body.len() as u64);
+                let matches = |query: &BodyQuery| query.matches(body);
                 values.is_valid(row) && query.as_ref().is_some_and(matches)
             }
             Self::Number { values, range } => range.contains(&if values.is_null(row) {

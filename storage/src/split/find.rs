@@ -1,26 +1,24 @@
 //! Finds the rows of a split that satisfy a filter: index first, rows only where they must be seen.
 
-use std::cell::{OnceCell, RefCell};
 use std::ops::{ControlFlow, Range, RangeInclusive};
 
 use model::{BatchError, UnixNanos};
 
 use super::attribute_scan;
+use super::body_rows::{BodyTests, Others};
 use super::reader::{Split, SplitFiles};
-use crate::bodies::{Bodies, BodiesError, BodyQuery, PatternMiner, SplitQuery};
+use crate::bodies::{BodyQuery, PatternMiner, Watch};
 use crate::columns::time_columns;
 use crate::error::ReadError;
 use crate::filter::{self, Filter, Matcher, Predicate, Rows, Test, TextMatch};
-use crate::patterns::{self, PatternCount};
-use crate::row_set::{RowSet, rows_of_words};
+use crate::patterns::{self, VisitPatterns};
+use crate::row_set::RowSet;
 use crate::snapshot::{Columns, Match, Step, TimeOrder};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{query, term};
 
-/// Rows that are counted together; whole words of a set of rows.
+/// Rows that are counted together.
 const PORTION_ROWS: u32 = 64 * 1024;
-/// So few rows are looked at one by one; more are searched with all that lie around them.
-const READ_ROWS: usize = 64;
 /// Candidate rows whose columns are read together.
 const VERIFIED_ROWS: usize = 4096;
 
@@ -46,7 +44,16 @@ pub(crate) fn find(
     };
     let blocks = files.time_blocks.in_order(order, &wanted.time);
     for (place, block) in blocks.iter().enumerate() {
-        for row in candidates.rows_in(split, &files, block.rows.clone())? {
+        let mut watch = |body_bytes| visit(Step::Scanned { body_bytes });
+        // Also where there is nothing to find, a search can be stopped.
+        if watch(0).is_break() {
+            return Ok(());
+        }
+        let rows = candidates.rows_in(split, &files, block.rows.clone(), &mut watch)?;
+        let Some(rows) = rows else {
+            return Ok(());
+        };
+        for row in rows {
             if visit(Step::Match(as_match(row))).is_break() {
                 return Ok(());
             }
@@ -71,26 +78,39 @@ pub(crate) fn find_among(
     let mut among = RowSet::empty(split.row_count());
     rows.iter().for_each(|row| among.insert(*row));
     let candidates = split.guard(|| Candidates::new(split, &files, wanted, among))?;
-    candidates.rows_in(split, &files, 0..split.row_count())
+    let mut watch = |_| ControlFlow::Continue(());
+    let found = candidates.rows_in(split, &files, 0..split.row_count(), &mut watch)?;
+    Ok(found.unwrap_or_default())
 }
 
 /// See [`crate::Source::count`].
-pub(crate) fn count(split: &Split, wanted: &Filter) -> Result<u64, ReadError> {
+pub(crate) fn count(
+    split: &Split,
+    wanted: &Filter,
+    watch: &mut Watch<'_>,
+) -> Result<u64, ReadError> {
     if !wanted.may_match(&split.time_range()) {
         return Ok(0);
     }
     let files = split.files()?;
     if let (Some(bodies), Some(query)) = (&files.bodies, only_bodies(split, wanted)) {
         return split.guard(|| {
-            let count = bodies.count(&query, 0..split.row_count());
+            let count = bodies.count(&query, 0..split.row_count(), watch);
             count.map_err(|error| split.body_error(error))
         });
     }
+    let all = RowSet::full(split.row_count());
+    let candidates = split.guard(|| Candidates::new(split, &files, wanted, all))?;
     let mut count = 0;
-    visit_portions(split, wanted, &mut |_, rows| {
+    for portion in portions(split.row_count()) {
+        let Some(rows) = candidates.rows_in(split, &files, portion, watch)? else {
+            break;
+        };
         count += rows.len() as u64;
-        Ok(ControlFlow::Continue(()))
-    })?;
+        if watch(0).is_break() {
+            break;
+        }
+    }
     Ok(count)
 }
 
@@ -99,46 +119,38 @@ pub(crate) fn patterns(
     split: &Split,
     wanted: &Filter,
     miner: &mut PatternMiner,
-    visit: &mut dyn FnMut(&[PatternCount]) -> ControlFlow<()>,
-) -> Result<(), ReadError> {
-    visit_portions(split, wanted, &mut |files, rows| {
-        let Some(bodies) = &files.bodies else {
-            return Ok(ControlFlow::Break(()));
-        };
-        let time = |row: u32| UnixNanos(files.index.time(row));
-        let counts = split.guard(|| {
-            let counts = patterns::of_rows(bodies, rows, &time, miner);
-            counts.map_err(|error| split.body_error(error))
-        })?;
-        Ok(visit(&counts))
-    })
-}
-
-/// Takes rows that satisfy a filter, ascending.
-type VisitRows<'a> = dyn FnMut(&SplitFiles, &[u32]) -> Result<ControlFlow<()>, ReadError> + 'a;
-
-/// Visits the rows that satisfy the filter in portions, until told to stop.
-fn visit_portions(
-    split: &Split,
-    wanted: &Filter,
-    visit: &mut VisitRows<'_>,
+    visit: &mut VisitPatterns<'_>,
 ) -> Result<(), ReadError> {
     if !wanted.may_match(&split.time_range()) {
         return Ok(());
     }
     let files = split.files()?;
+    let Some(bodies) = &files.bodies else {
+        return Ok(());
+    };
+    let time = |row: u32| UnixNanos(files.index.time(row));
     let all = RowSet::full(split.row_count());
     let candidates = split.guard(|| Candidates::new(split, &files, wanted, all))?;
-    let mut start = 0;
-    while start < split.row_count() {
-        let end = start.saturating_add(PORTION_ROWS).min(split.row_count());
-        let rows = candidates.rows_in(split, &files, start..end)?;
-        if !rows.is_empty() && visit(&files, &rows)?.is_break() {
-            return Ok(());
+    for portion in portions(split.row_count()) {
+        let mut watch = |body_bytes| visit(&[], body_bytes);
+        let Some(rows) = candidates.rows_in(split, &files, portion, &mut watch)? else {
+            break;
+        };
+        let counts = split.guard(|| {
+            let counts = patterns::of_rows(bodies, &rows, &time, miner);
+            counts.map_err(|error| split.body_error(error))
+        })?;
+        if visit(&counts, 0).is_break() {
+            break;
         }
-        start = end;
     }
     Ok(())
+}
+
+/// The rows of a split, so many at a time.
+fn portions(row_count: u32) -> impl Iterator<Item = Range<u32>> {
+    let starts = (0..row_count).step_by(PORTION_ROWS as usize);
+    starts.map(move |start| start..start.saturating_add(PORTION_ROWS).min(row_count))
 }
 
 /// The one query that says all, if the filter asks for nothing but bodies.
@@ -159,69 +171,8 @@ struct Candidates<'a> {
     rows: RowSet,
     durations: Vec<(bool, &'a RangeInclusive<u64>)>,
     severities: Vec<(bool, &'a RangeInclusive<i32>)>,
-    bodies: Vec<BodyTest>,
+    bodies: BodyTests,
     unsure: Vec<Unsure<'a>>,
-}
-
-/// A predicate on bodies, and what was found of it last.
-struct BodyTest {
-    query: BodyQuery,
-    negated: bool,
-    prepared: OnceCell<SplitQuery>,
-    /// Rows that were searched, and those among them that match.
-    known: RefCell<Option<(Range<u32>, RowSet)>>,
-}
-
-impl BodyTest {
-    fn new(query: BodyQuery, negated: bool) -> Self {
-        Self {
-            query,
-            negated,
-            prepared: OnceCell::new(),
-            known: RefCell::new(None),
-        }
-    }
-
-    /// Shows `look` a set that says of the rows in the range, and perhaps of others, which match.
-    fn search(
-        &self,
-        bodies: &Bodies,
-        range: &Range<u32>,
-        look: &mut dyn FnMut(&RowSet),
-    ) -> Result<(), BodiesError> {
-        let mut known = self.known.borrow_mut();
-        if let Some((searched, found)) = &*known
-            && searched.start <= range.start
-            && range.end <= searched.end
-        {
-            look(found);
-            return Ok(());
-        }
-        let query = self.prepared.get_or_init(|| bodies.prepare(&self.query));
-        let searched = bodies.searched_with(range);
-        let found = bodies.search_prepared(query, searched.clone(), usize::MAX)?;
-        look(&found.rows);
-        *known = Some((searched, found.rows));
-        Ok(())
-    }
-}
-
-/// The rows that pass all tests, each looked at.
-fn keep_by_reading(
-    tests: &[BodyTest],
-    bodies: &Bodies,
-    rows: Vec<u32>,
-) -> Result<Vec<u32>, BodiesError> {
-    let texts = bodies.texts(&rows)?;
-    let passes = |text: Option<&str>| {
-        let holds = |test: &BodyTest| text.is_some_and(|text| test.query.matches(text));
-        tests.iter().all(|test| holds(test) != test.negated)
-    };
-    let passing = rows.into_iter().zip(&texts);
-    Ok(passing
-        .filter(|(_, text)| passes(*text))
-        .map(|(row, _)| row)
-        .collect())
 }
 
 /// A predicate that the index does not decide for every row.
@@ -245,7 +196,7 @@ impl<'a> Candidates<'a> {
             rows,
             durations: Vec::new(),
             severities: Vec::new(),
-            bodies: Vec::new(),
+            bodies: BodyTests::default(),
             unsure: Vec::new(),
         };
         for predicate in &wanted.all {
@@ -257,9 +208,7 @@ impl<'a> Candidates<'a> {
                     candidates.severities.push((predicate.negated, range));
                 }
                 (test, model::Signal::Logs) if let Some(query) = test.body_query() => {
-                    candidates
-                        .bodies
-                        .push(BodyTest::new(query, predicate.negated));
+                    candidates.bodies.push(query, predicate.negated);
                 }
                 _ => candidates.ask_index(split, files, predicate)?,
             }
@@ -306,55 +255,47 @@ impl<'a> Candidates<'a> {
             && self.wanted.time.contains(UnixNanos(index.time(row)))
     }
 
-    /// The rows in a range that satisfy the filter, ascending.
+    /// The rows in a range that satisfy the filter, ascending; `None` when it was told to stop.
     fn rows_in(
         &self,
         split: &Split,
         files: &SplitFiles,
         range: Range<u32>,
-    ) -> Result<Vec<u32>, ReadError> {
-        let passes = |row: &u32| self.fast_fields_match(&files.index, *row);
-        let rows: Vec<u32> = match (&files.bodies, self.bodies.as_slice()) {
-            (Some(bodies), [_, ..]) => split.guard(|| {
-                let rows = self.rows_with_bodies(bodies, &range);
-                let rows = rows.map_err(|error| split.body_error(error))?;
-                Ok(rows.into_iter().filter(passes).collect())
-            })?,
-            _ => self.rows.iter_in(range).filter(passes).collect(),
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Vec<u32>>, ReadError> {
+        let passes = |row: u32| self.fast_fields_match(&files.index, row);
+        let rows: Vec<u32> = match &files.bodies {
+            Some(bodies) if !self.bodies.is_empty() => {
+                let others = Others {
+                    rows: &self.rows,
+                    passes: &passes,
+                };
+                let rows = split.guard(|| {
+                    let rows = self.bodies.rows_in(bodies, &range, &others, watch);
+                    rows.map_err(|error| split.body_error(error))
+                })?;
+                let Some(rows) = rows else {
+                    return Ok(None);
+                };
+                rows
+            }
+            _ => self
+                .rows
+                .iter_in(range)
+                .filter(|row| passes(*row))
+                .collect(),
         };
         if self.unsure.is_empty() {
-            return Ok(rows);
+            return Ok(Some(rows));
         }
         let mut found = Vec::new();
         for chunk in rows.chunks(VERIFIED_ROWS) {
+            if watch(0).is_break() {
+                return Ok(None);
+            }
             found.extend(self.verify(split, files, chunk.to_vec())?);
         }
-        Ok(found)
-    }
-
-    /// The rows in a range that the index leaves and whose bodies pass.
-    fn rows_with_bodies(
-        &self,
-        bodies: &Bodies,
-        range: &Range<u32>,
-    ) -> Result<Vec<u32>, BodiesError> {
-        let few: Vec<u32> = self
-            .rows
-            .iter_in(range.clone())
-            .take(READ_ROWS + 1)
-            .collect();
-        if few.len() <= READ_ROWS {
-            return keep_by_reading(&self.bodies, bodies, few);
-        }
-        let mut words = self.rows.words_of(range).to_vec();
-        for test in &self.bodies {
-            test.search(bodies, range, &mut |found| {
-                for (word, found) in words.iter_mut().zip(found.words_of(range)) {
-                    *word &= if test.negated { !found } else { *found };
-                }
-            })?;
-        }
-        Ok(rows_of_words(&words, range.clone()).collect())
+        Ok(Some(found))
     }
 
     /// Which of the rows satisfy the predicates that are not decided, by looking at the values.

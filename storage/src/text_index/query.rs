@@ -88,7 +88,7 @@ pub(crate) fn answer(index: &TextIndex, test: &Test) -> TantivyResult<Answer> {
         | (Test::SeverityNumber(_), SignalFields::Logs { .. })
         | (Test::SpanId(_), _)
         | (Test::EventName(_), SignalFields::Traces { .. })
-        | (Test::BodyWords(_) | Test::BodyPhrase(_), SignalFields::Logs { .. }) => {
+        | (Test::Body(_) | Test::BodyRegex(_), SignalFields::Logs { .. }) => {
             Ok(Answer::at_most(RowSet::full(row_count)))
         }
         // A question about a field the signal does not have is answered "no".
@@ -101,7 +101,7 @@ pub(crate) fn answer(index: &TextIndex, test: &Test) -> TantivyResult<Answer> {
             SignalFields::Logs { .. },
         )
         | (
-            Test::BodyWords(_) | Test::BodyPhrase(_) | Test::SeverityNumber(_),
+            Test::Body(_) | Test::BodyRegex(_) | Test::SeverityNumber(_),
             SignalFields::Traces { .. },
         ) => Ok(Answer::exactly(RowSet::empty(row_count))),
     }

@@ -8,7 +8,7 @@ import * as fixtures from './fixtures.mjs';
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-const ENVELOPE = { complete: true, incomplete_reason: null, scanned: { splits: 2, hot_batches: 1, rows: 4242 }, elapsed_micros: 1830 };
+const ENVELOPE = { complete: true, incomplete_reason: null, scanned: { splits: 2, hot_batches: 1, rows: 4242, body_bytes: 0 }, elapsed_micros: 1830 };
 
 function world(now) {
   const traces = [];

@@ -43,6 +43,9 @@ const QUERY: readonly [string, string][] = [
   ['shop.order.id:*', 'the attribute exists'],
   ['-kind:internal', 'not'],
   ['timeout "card declined"', 'in span names, or words in log bodies'],
+  ['declin* "eclin"', 'log bodies: a word that begins so, any part of a word'],
+  ['case:Declined', 'log bodies: letter case counts'],
+  ['body~"after \\d+ ms"', 'log bodies: a regular expression'],
 ];
 
 export function HelpSheet() {

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useStatus } from '../api/queries.ts';
 import { gapIn, type Envelope } from '../api/types.ts';
-import { age, count, duration } from '../core/format.ts';
+import { age, bytes, count, duration } from '../core/format.ts';
 import { describe, parseRange, presetHolding, printRange, type TimeRange } from '../core/time-range.ts';
 import { terms } from '../core/query-text.ts';
 import { useUrl } from '../url.ts';
@@ -38,7 +38,8 @@ export function ResultNote({ shown, noun, answer }: { shown: number; noun: strin
         {answer.next_cursor === null ? '' : ' or more'} {noun}
       </span>
       <span>
-        {count(answer.scanned.rows)} rows read in {duration(answer.elapsed_micros * 1000)}
+        {count(answer.scanned.rows)} rows read
+        {answer.scanned.body_bytes === 0 ? '' : `, ${bytes(answer.scanned.body_bytes)} of log bodies looked through one by one,`} in {duration(answer.elapsed_micros * 1000)}
       </span>
     </p>
   );

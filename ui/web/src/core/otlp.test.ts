@@ -72,7 +72,7 @@ test('the first incomplete answer says why', () => {
   const answer = (complete: boolean, incomplete_reason: string | null) => ({
     complete,
     incomplete_reason,
-    scanned: { splits: 0, hot_batches: 0, rows: 0 },
+    scanned: { splits: 0, hot_batches: 0, rows: 0, body_bytes: 0 },
     elapsed_micros: 0,
   });
   expect(gapIn(undefined)).toBe(null);

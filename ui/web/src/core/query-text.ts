@@ -7,7 +7,7 @@ export interface Term {
   readonly negated: boolean;
   /** Without quotes; null for bare words. */
   readonly key: string | null;
-  /** `:`, `>`, `>=`, `<`, `<=`; null for bare words. */
+  /** `:`, `>`, `>=`, `<`, `<=`, `~`; null for bare words. */
   readonly operator: string | null;
   /** Without quotes. */
   readonly value: string;
@@ -15,7 +15,7 @@ export interface Term {
   readonly keyTo: number;
 }
 
-const OPERATOR = /^(:|>=|<=|>|<)/;
+const OPERATOR = /^(:|>=|<=|>|<|~)/;
 
 export function terms(text: string): Term[] {
   const result: Term[] = [];
@@ -36,19 +36,23 @@ export function terms(text: string): Term[] {
       result.push({ from, to: at, negated, key: null, operator: null, value: whole.value, keyTo: from });
       continue;
     }
-    const tail = word(text, head.to + operator.length, false);
+    const tail = word(text, head.to + operator.length, false, operator === '~');
     at = tail.to;
     result.push({ from, to: at, negated, key: head.value, operator, value: tail.value, keyTo: head.to });
   }
   return result;
 }
 
-function word(text: string, from: number, isKey: boolean): { to: number; value: string } {
+/** A pattern keeps its backslashes: they mean something to it. */
+function word(text: string, from: number, isKey: boolean, isPattern = false): { to: number; value: string } {
   let to = from;
   let value = '';
   if (text[to] === '"') {
     for (to++; to < text.length && text[to] !== '"'; to++) {
-      if (text[to] === '\\' && to + 1 < text.length) to++;
+      if (text[to] === '\\' && to + 1 < text.length) {
+        if (isPattern) value += text[to];
+        to++;
+      }
       value += text[to];
     }
     return { to: Math.min(to + 1, text.length), value };
@@ -92,7 +96,7 @@ export function addTerm(text: string, term: string): string {
 }
 
 export function equalityTerm(key: string, value: string, negated = false): string {
-  const printed = /^[^\s"\\:<>-][^\s"\\:<>]*$/.test(key) ? key : `"${key.replace(/(["\\])/g, '\\$1')}"`;
+  const printed = /^[^\s"\\:<>~-][^\s"\\:<>~]*$/.test(key) ? key : `"${key.replace(/(["\\])/g, '\\$1')}"`;
   return `${negated ? '-' : ''}${printed}:${quote(value)}`;
 }
 

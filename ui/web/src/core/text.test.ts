@@ -43,7 +43,7 @@ test('times keep their nanoseconds', () => {
 });
 
 test('a query is read into terms with their places', () => {
-  const text = 'service:cart -name:"GET \\"x\\"" duration>=5ms "two words" bare http.route:/pay/*';
+  const text = 'service:cart -name:"GET \\"x\\"" duration>=5ms "two words" bare http.route:/pay/* -body~"\\d \\"x" a~b';
   expect(terms(text).map((t) => [t.negated, t.key, t.operator, t.value])).toEqual([
     [false, 'service', ':', 'cart'],
     [true, 'name', ':', 'GET "x"'],
@@ -51,6 +51,8 @@ test('a query is read into terms with their places', () => {
     [false, null, null, 'two words'],
     [false, null, null, 'bare'],
     [false, 'http.route', ':', '/pay/*'],
+    [true, 'body', '~', '\\d \\"x'],
+    [false, 'a', '~', 'b'],
   ]);
   for (const term of terms(text)) expect(text.slice(term.from, term.to)).not.toMatch(/^\s|\s$/);
 });
@@ -78,6 +80,7 @@ test('values are quoted where the language needs it', () => {
   expect(quote('ends*')).toBe('"ends*"');
   expect(quote('')).toBe('""');
   expect(equalityTerm('my key', 'x y', true)).toBe('-"my key":"x y"');
+  expect(equalityTerm('~a', '~b')).toBe('"~a":~b');
   for (const value of ['a', 'a b', '"', '\\', 'x*', '-x', ':']) {
     expect(terms(equalityTerm('k', value))[0].value).toBe(value);
   }

@@ -28,7 +28,7 @@ pub struct StorageArgs {
     pub seal_age: Duration,
     /// Number of records of the largest split that small ones are merged into; splits of more than
     /// half of it stay as they are.
-    #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "1000000")]
+    #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "2000000")]
     pub compaction_rows_max: NonZeroU64,
     /// Memory held by records not yet in a split above which senders are told to retry later.
     #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "128MiB", value_parser = parse_byte_size)]
@@ -141,7 +141,7 @@ impl StorageConfig {
             seal_bytes: 64 << 20,
             seal_rows: 500_000,
             seal_age: Duration::from_secs(300),
-            compaction_rows_max: 1_000_000,
+            compaction_rows_max: 2_000_000,
             hot_bytes_max: 128 << 20,
             append_wait: Duration::from_secs(1),
             wal_queue_requests: 1024,

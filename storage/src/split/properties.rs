@@ -9,9 +9,9 @@ use parquet::schema::types::ColumnPath;
 
 use super::attribute_columns::Choice;
 
-/// Rows that are decoded together; a smaller number makes reading one trace cheaper.
-const PAGE_ROWS: usize = 1024;
-/// A page ends after a quarter of its rows, a half or three quarters when it has this many bytes.
+/// Rows that are decoded together: fewer make reading one trace cheaper, and a page has 40 bytes of its own.
+const PAGE_ROWS: usize = 2048;
+/// A page ends after a multiple of an eighth of its rows when it has this many bytes.
 const PAGE_BYTES: usize = 24 << 10;
 /// Rows that share dictionaries.
 pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
@@ -50,7 +50,7 @@ pub(crate) fn writer_properties(
         .set_compression(Compression::UNCOMPRESSED)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
-        .set_write_batch_size(PAGE_ROWS / 4)
+        .set_write_batch_size(PAGE_ROWS / 8)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for path in COMPRESSED {

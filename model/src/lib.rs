@@ -1,7 +1,8 @@
 //! What telemetry is: ids, time, attributes, resources, spans and log records, the Arrow schemas they
-//! are kept in, and the conversions from and to OTLP. No I/O, no async.
+//! are kept in, the conversions from and to OTLP, and those from other formats. No I/O, no async.
 
 pub mod attributes;
+pub mod dialect;
 pub mod ids;
 pub mod log_record;
 pub mod otlp;

@@ -1,13 +1,15 @@
-//! Rows back to protobuf, to prove that nothing was lost on the way into the columns.
+//! Rows back to protobuf: requests of spans that did not come as OTLP.
 
-use arrow_array::RecordBatch;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+#[cfg(test)]
+pub(super) mod singles;
+
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef as ProtoEntityRef, InstrumentationScope, KeyValue, KeyValueList,
 };
-use opentelemetry_proto::tonic::logs::v1::{LogRecord as ProtoLogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event as ProtoEvent, Link as ProtoLink};
 use opentelemetry_proto::tonic::trace::v1::{
@@ -15,63 +17,34 @@ use opentelemetry_proto::tonic::trace::v1::{
 };
 use prost::Message;
 
+use super::grouping::{ResourceGroup, ScopeGroup, group};
 use crate::attributes::{Attribute, AttributeValue};
-use crate::columns::BatchError;
-use crate::log_record::{LogReader, LogRecord};
 use crate::resource::{EntityRef, Resource, Scope};
-use crate::span::{Event, Link, Span, SpanReader};
+use crate::span::{Event, Link, Span};
 
-/// The spans of a batch, each as a request of its own: what `testing::single_span_payloads` makes of a request.
-pub(super) fn single_span_payloads(batch: &RecordBatch) -> Result<Vec<Vec<u8>>, BatchError> {
-    let reader = SpanReader::new(batch)?;
-    let encode = |row| {
-        reader
-            .span(row)
-            .map(|span| span_request(&span).encode_to_vec())
-    };
-    (0..batch.num_rows()).map(encode).collect()
-}
-
-/// The log records of a batch, each as a request of its own: what `testing::single_log_payloads` makes of a request.
-pub(super) fn single_log_payloads(batch: &RecordBatch) -> Result<Vec<Vec<u8>>, BatchError> {
-    let reader = LogReader::new(batch)?;
-    let encode = |row| {
-        reader
-            .log_record(row)
-            .map(|record| log_request(&record).encode_to_vec())
-    };
-    (0..batch.num_rows()).map(encode).collect()
-}
-
-fn span_request(span: &Span) -> ExportTraceServiceRequest {
-    let scope_spans = ScopeSpans {
-        scope: to_scope(&span.scope),
-        spans: vec![to_span(span)],
-        schema_url: span.scope.schema_url.clone(),
-    };
-    let resource_spans = ResourceSpans {
-        resource: to_resource(&span.resource),
-        scope_spans: vec![scope_spans],
-        schema_url: span.resource.schema_url.clone(),
-    };
+/// The spans as an OTLP protobuf request, grouped by equal resource and scope in order of first appearance.
+pub fn encode_spans(spans: &[Span]) -> Vec<u8> {
+    let envelope = |span: &Span| (Arc::clone(&span.resource), Arc::clone(&span.scope));
+    let groups = group(spans, envelope);
     ExportTraceServiceRequest {
-        resource_spans: vec![resource_spans],
+        resource_spans: groups.iter().map(to_resource_spans).collect(),
+    }
+    .encode_to_vec()
+}
+
+fn to_resource_spans(group: &ResourceGroup<'_, Span>) -> ResourceSpans {
+    ResourceSpans {
+        resource: to_resource(&group.resource),
+        scope_spans: group.scopes.iter().map(to_scope_spans).collect(),
+        schema_url: group.resource.schema_url.clone(),
     }
 }
 
-fn log_request(record: &LogRecord) -> ExportLogsServiceRequest {
-    let scope_logs = ScopeLogs {
-        scope: to_scope(&record.scope),
-        log_records: vec![to_log_record(record)],
-        schema_url: record.scope.schema_url.clone(),
-    };
-    let resource_logs = ResourceLogs {
-        resource: to_resource(&record.resource),
-        scope_logs: vec![scope_logs],
-        schema_url: record.resource.schema_url.clone(),
-    };
-    ExportLogsServiceRequest {
-        resource_logs: vec![resource_logs],
+fn to_scope_spans(group: &ScopeGroup<'_, Span>) -> ScopeSpans {
+    ScopeSpans {
+        scope: to_scope(&group.scope),
+        spans: group.records.iter().map(|span| to_span(span)).collect(),
+        schema_url: group.scope.schema_url.clone(),
     }
 }
 
@@ -118,22 +91,6 @@ fn to_link(link: &Link) -> ProtoLink {
         attributes: to_key_values(&link.attributes),
         dropped_attributes_count: link.dropped_attributes_count,
         flags: link.flags,
-    }
-}
-
-fn to_log_record(record: &LogRecord) -> ProtoLogRecord {
-    ProtoLogRecord {
-        time_unix_nano: record.time.0,
-        observed_time_unix_nano: record.observed_time.0,
-        severity_number: record.severity.0,
-        severity_text: record.severity_text.clone(),
-        body: record.body.as_ref().map(to_any_value),
-        attributes: to_key_values(&record.attributes),
-        dropped_attributes_count: record.dropped_attributes_count,
-        flags: record.flags,
-        trace_id: record.trace_id.clone(),
-        span_id: record.span_id.clone(),
-        event_name: record.event_name.clone(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! OTLP on one side, record batches on the other. The only place that knows the protobuf types.
 
+mod encode;
+mod grouping;
 pub mod json;
 mod limits;
 mod logs;
@@ -9,8 +11,6 @@ mod traces;
 mod values;
 mod walk;
 
-#[cfg(test)]
-mod encode;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -24,9 +24,10 @@ use prost::Message;
 
 use crate::signal::Signal;
 
+pub use encode::encode_spans;
 pub use limits::MAX_VALUE_DEPTH;
 pub use metrics::count_metric_points;
-pub use response::{ResponseKind, Status, encode_response, encode_status};
+pub use response::{ResponseKind, Status, decode_response, encode_response, encode_status};
 
 /// How a request or an answer is written on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -17,7 +17,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde_json::json;
 
-use super::{Encoding, Rejected};
+use super::{DecodeError, Encoding, Rejected, decode_protobuf};
+use crate::signal::Signal;
 
 /// Which service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +68,25 @@ fn protobuf_response(kind: ResponseKind, rejected: Option<&Rejected>) -> Vec<u8>
         }
         .encode_to_vec(),
     }
+}
+
+/// What a successful protobuf answer says was rejected, or warns of with a count of 0.
+///
+/// # Errors
+/// When the body is not an answer to a request of this signal.
+pub fn decode_response(signal: Signal, body: &[u8]) -> Result<Option<Rejected>, DecodeError> {
+    let rejected = |count: i64, reason| Rejected {
+        count: u64::try_from(count).unwrap_or(0),
+        reason,
+    };
+    Ok(match signal {
+        Signal::Traces => decode_protobuf::<ExportTraceServiceResponse>(body)?
+            .partial_success
+            .map(|it| rejected(it.rejected_spans, it.error_message)),
+        Signal::Logs => decode_protobuf::<ExportLogsServiceResponse>(body)?
+            .partial_success
+            .map(|it| rejected(it.rejected_log_records, it.error_message)),
+    })
 }
 
 fn json_response(kind: ResponseKind, rejected: Option<&Rejected>) -> Vec<u8> {

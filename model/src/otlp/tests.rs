@@ -16,7 +16,7 @@ proptest! {
     fn every_field_of_a_trace_request_survives_the_columns(payload in any_traces_payload()) {
         let accepted = decode(Signal::Traces, Encoding::Protobuf, payload.clone().into()).unwrap();
         prop_assert_eq!(accepted.rejected, None);
-        let written = encode::single_span_payloads(&accepted.batch).unwrap();
+        let written = encode::singles::single_span_payloads(&accepted.batch).unwrap();
         prop_assert_eq!(written, single_span_payloads(&payload).unwrap());
     }
 
@@ -24,7 +24,7 @@ proptest! {
     fn every_field_of_a_log_request_survives_the_columns(payload in any_logs_payload()) {
         let accepted = decode(Signal::Logs, Encoding::Protobuf, payload.clone().into()).unwrap();
         prop_assert_eq!(accepted.rejected, None);
-        let written = encode::single_log_payloads(&accepted.batch).unwrap();
+        let written = encode::singles::single_log_payloads(&accepted.batch).unwrap();
         prop_assert_eq!(written, single_log_payloads(&payload).unwrap());
     }
 
@@ -200,4 +200,21 @@ fn the_batch_of_a_small_request_is_small() {
         .batch;
     let bytes = batch.get_array_memory_size();
     assert!(bytes < 16_384, "{bytes} bytes for one span");
+}
+
+#[test]
+fn what_a_response_rejects_is_read_back() {
+    let rejected = super::Rejected {
+        count: 3,
+        reason: "too odd".into(),
+    };
+    for (signal, kind) in [
+        (Signal::Traces, super::ResponseKind::Traces),
+        (Signal::Logs, super::ResponseKind::Logs),
+    ] {
+        let body = super::encode_response(kind, Encoding::Protobuf, Some(&rejected));
+        let read = super::decode_response(signal, &body).unwrap();
+        assert_eq!(read, Some(rejected.clone()));
+        assert_eq!(super::decode_response(signal, &[]).unwrap(), None);
+    }
 }

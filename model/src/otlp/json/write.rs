@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::attributes::{Attribute, AttributeValue, double_text};
 use crate::log_record::LogRecord;
+use crate::otlp::grouping::group;
 use crate::resource::{EntityRef, Resource, Scope};
 use crate::span::{Event, Link, Span};
 
@@ -243,16 +244,6 @@ struct GroupNames {
     records: &'static str,
 }
 
-struct ScopeGroup<'a, T> {
-    scope: Arc<Scope>,
-    records: Vec<&'a T>,
-}
-
-struct ResourceGroup<'a, T> {
-    resource: Arc<Resource>,
-    scopes: Vec<ScopeGroup<'a, T>>,
-}
-
 fn write_grouped<T>(
     out: &mut Vec<u8>,
     records: &[T],
@@ -281,40 +272,6 @@ fn write_grouped<T>(
         );
         object.end();
     });
-}
-
-fn group<T>(
-    records: &[T],
-    envelope: impl Fn(&T) -> (Arc<Resource>, Arc<Scope>),
-) -> Vec<ResourceGroup<'_, T>> {
-    let mut groups: Vec<ResourceGroup<'_, T>> = Vec::new();
-    for record in records {
-        let (resource, scope) = envelope(record);
-        let position = groups.iter().position(|it| same(&it.resource, &resource));
-        let group = match position {
-            Some(position) => &mut groups[position],
-            None => {
-                groups.push(ResourceGroup {
-                    resource,
-                    scopes: Vec::new(),
-                });
-                let last = groups.len() - 1;
-                &mut groups[last]
-            }
-        };
-        match group.scopes.iter_mut().find(|it| same(&it.scope, &scope)) {
-            Some(scope_group) => scope_group.records.push(record),
-            None => group.scopes.push(ScopeGroup {
-                scope,
-                records: vec![record],
-            }),
-        }
-    }
-    groups
-}
-
-fn same<T: PartialEq>(left: &Arc<T>, right: &Arc<T>) -> bool {
-    Arc::ptr_eq(left, right) || left == right
 }
 
 fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -1,0 +1,45 @@
+//! Spans in the JSON of other tracing systems, turned into spans of OpenTelemetry.
+//!
+//! The rules are in `docs/import.md`. A record that cannot be a span is skipped by itself and named; the
+//! others of the document are not touched by that.
+
+pub mod jaeger;
+pub mod zipkin;
+
+mod endpoints;
+mod fields;
+mod tags;
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::span::Span;
+
+/// A record of a document that is no span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it begins in the document, in bytes.
+    pub offset: usize,
+    /// What is wrong with it; one of few texts, so that they can be counted.
+    pub reason: Cow<'static, str>,
+}
+
+/// Gets each record of a document, in its order.
+pub type Visit<'a> = dyn FnMut(Result<Span, Skipped>) + 'a;
+
+/// Why a record is no span.
+type Reason = Cow<'static, str>;
+
+/// Where `part`, which is a piece of `document`, begins in it.
+fn offset_in(document: &str, part: &RawValue) -> usize {
+    let start = part.get().as_ptr() as usize;
+    start.saturating_sub(document.as_ptr() as usize)
+}
+
+/// What serde says of one record, without the place in it, which only the reader of that record knows.
+fn malformed(error: &serde_json::Error) -> Reason {
+    let text = error.to_string();
+    let problem = text.split(" at line ").next().unwrap_or_default();
+    Cow::Owned(format!("not a span: {problem}"))
+}

@@ -61,6 +61,23 @@ pub enum ValueType {
     KvList = 8,
 }
 
+impl ValueType {
+    /// The word for the type where people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Empty => "empty",
+            Self::String => "string",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Bytes => "bytes",
+            Self::Array => "array",
+            Self::KvList => "kvlist",
+        }
+    }
+}
+
 /// Text in a column that does not read as its declared type: the file is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("attribute text does not read as type code {type_code}")]
@@ -152,6 +169,15 @@ impl Attribute {
         self.value
             .as_ref()
             .map_or(Cow::Borrowed(""), AttributeValue::text)
+    }
+}
+
+impl Attribute {
+    /// The type of its value.
+    pub fn value_type(&self) -> ValueType {
+        self.value
+            .as_ref()
+            .map_or(ValueType::Absent, AttributeValue::value_type)
     }
 }
 

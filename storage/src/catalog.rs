@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use model::{Signal, TimeRange, UnixNanos};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
+};
 
 use crate::split::id::SplitId;
 
@@ -77,6 +79,32 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Opens a catalog file that is there, to read it and nothing else.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, CatalogError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(failed("open", path))?;
+        let found = connection
+            .query_row("SELECT version FROM catalog_version", [], |row| row.get(0))
+            .map_err(failed("read the version", path))?;
+        let catalog = Self {
+            connection,
+            path: path.to_path_buf(),
+        };
+        catalog.check_version(found)?;
+        Ok(catalog)
+    }
+
+    fn check_version(&self, found: i64) -> Result<(), CatalogError> {
+        if found == CATALOG_VERSION {
+            Ok(())
+        } else {
+            Err(CatalogError::Version {
+                path: self.path.clone(),
+                found,
+            })
+        }
+    }
+
     fn configure(&self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -110,14 +138,7 @@ impl Catalog {
             transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
             Ok(CATALOG_VERSION)
         })?;
-        if found == CATALOG_VERSION {
-            Ok(())
-        } else {
-            Err(CatalogError::Version {
-                path: self.path.clone(),
-                found,
-            })
-        }
+        self.check_version(found)
     }
 
     /// Every WAL entry up to this sequence is in published splits, or was deleted with them.

@@ -22,6 +22,12 @@ pub enum OpenError {
         /// The directory.
         data_dir: PathBuf,
     },
+    /// There is nothing to read.
+    #[error("{} is no data directory: it has no catalog", data_dir.display())]
+    NoDataDirectory {
+        /// The directory.
+        data_dir: PathBuf,
+    },
     /// There are splits and no catalog. Starting with an empty one would delete them.
     #[error("catalog {} is missing, and there are splits that it should list", path.display())]
     CatalogMissing {

@@ -149,6 +149,13 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(mapped))
 }
 
+/// Maps a file that nobody changes while the data directory is locked.
+pub(crate) fn map_path(path: &Path) -> Result<Bytes, FileError> {
+    File::open(path)
+        .and_then(|file| map(&file))
+        .map_err(FileError::at("read file", path))
+}
+
 /// Bytes of a file that are in memory at a time while its checksum is computed.
 const CHECKSUM_BYTES: usize = 256 << 10;
 

@@ -6,9 +6,11 @@
 
 pub mod bodies;
 pub mod error;
+pub mod export;
 pub mod filter;
 
 mod appender;
+mod archive;
 #[cfg(test)]
 mod body_search_tests;
 mod budget;
@@ -70,6 +72,7 @@ use crate::sealer::SealerCommand;
 use crate::status::Counters;
 use crate::view::{Acknowledged, View};
 
+pub use archive::{Archive, Unread};
 pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use config::{ConfigError, StorageArgs, StorageConfig};
 pub use error::{AppendError, OpenError, ReadError};

@@ -64,6 +64,37 @@ pub(crate) fn replay(
     Ok(recovery)
 }
 
+/// What a look into a file of the log came upon.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A whole entry above the low-water mark.
+    Entry(Entry),
+    /// Bytes that are no whole entry, although they were acknowledged.
+    Damage {
+        /// How many they are.
+        bytes: usize,
+    },
+}
+
+/// The files of the log, oldest first; to be looked into by [`look`].
+pub(crate) fn files_to_look_into(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
+    Ok(list_files(dir)?.into_iter().map(|(_, path)| path).collect())
+}
+
+/// What [`replay`] would hand out of a file and set aside. Changes nothing.
+pub(crate) fn look(path: &Path, is_newest: bool, low_water: u64) -> Result<Vec<Found>, FileError> {
+    let bytes = files::map_path(path)?;
+    let contents = reader::read_file(&bytes);
+    let tail = contents.tail_start..bytes.len();
+    // What a newest file ends with was never acknowledged.
+    let tail = (!is_newest && !tail.is_empty()).then_some(tail);
+    let damage = contents.damaged.into_iter().chain(tail);
+    let damage = damage.map(|range| Found::Damage { bytes: range.len() });
+    let entries = contents.entries.into_iter();
+    let entries = entries.filter(|entry| entry.sequence > low_water);
+    Ok(entries.map(Found::Entry).chain(damage).collect())
+}
+
 fn apply_entries(
     entries: Vec<Entry>,
     low_water: u64,

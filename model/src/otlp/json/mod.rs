@@ -12,7 +12,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::values;
-use crate::attributes::AttributeValue;
+use crate::attributes::{Attribute, AttributeValue};
 use crate::resource::{Resource, Scope};
 
 pub use write::{write_any_value, write_attributes, write_logs, write_scope, write_spans};
@@ -39,8 +39,13 @@ pub(crate) fn any_value_from_text(text: &str) -> Result<AttributeValue, TextErro
     Ok(values::from_any_value(&value))
 }
 
+/// The OTLP JSON of a list of attributes.
+pub fn attributes_text(attributes: &[Attribute]) -> String {
+    text(|out| write_attributes(out, attributes))
+}
+
 /// The column text of a resource: an object with `resource` (left out when absent) and `schemaUrl`.
-pub(crate) fn resource_text(resource: &Resource) -> String {
+pub fn resource_text(resource: &Resource) -> String {
     text(|out| write::write_resource_envelope(out, resource))
 }
 
@@ -52,7 +57,7 @@ pub(crate) fn resource_from_text(text: &str) -> Result<Resource, TextError> {
 }
 
 /// The column text of a scope: an object with `scope` (left out when absent) and `schemaUrl`.
-pub(crate) fn scope_text(scope: &Scope) -> String {
+pub fn scope_text(scope: &Scope) -> String {
     text(|out| write::write_scope_envelope(out, scope))
 }
 

@@ -21,7 +21,7 @@ use storage::Storage;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use api::router;
+pub use api::{parse_time, router};
 pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
 pub use error::{QueryError, RunError};
 

@@ -12,6 +12,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::demo::{self, DemoArgs};
+use crate::export::{self, ExportArgs};
+use crate::import::{self, ImportArgs};
 use crate::logging;
 use crate::serve::{Addresses, ServeArgs, Server};
 use crate::shutdown::Signals;
@@ -32,6 +34,15 @@ enum Command {
     ///
     /// Without --data-dir everything is kept in a temporary directory and removed at the end.
     Demo(Box<DemoArgs>),
+    /// Write spans and log records as Parquet, JSON lines or OTLP.
+    ///
+    /// Reads the data directory of a server that does not run, and changes nothing in it.
+    Export(ExportArgs),
+    /// Send OTLP, Jaeger and Zipkin files to a running server.
+    ///
+    /// Takes OTLP JSON lines (what `export --format otlp` and the OpenTelemetry Collector's file exporter
+    /// write), Jaeger's JSON (an answer of its API, a download of its interface) and Zipkin's JSON (version 2).
+    Import(ImportArgs),
     /// The bundled shop of microservices and its load generator.
     Shop(Box<demo_services::cli::ShopArgs>),
 }
@@ -53,6 +64,8 @@ pub(crate) async fn run() -> Result<()> {
             let keeps_data = names_a_data_dir(&matches, "demo");
             demo::run(*args, keeps_data, Signals::listen()?.token()).await
         }
+        Command::Export(args) => export::run(args).await,
+        Command::Import(args) => import::run(args).await,
         // The shop sets up its own telemetry: its log records are part of what it shows.
         Command::Shop(args) => {
             let signals = Signals::listen()?;

@@ -3,6 +3,8 @@
 mod cli;
 mod clock;
 mod demo;
+mod export;
+mod import;
 mod logging;
 mod process_memory;
 mod serve;

@@ -23,7 +23,7 @@ fn stdout(output: &Output) -> &str {
 fn help_names_every_command() {
     let output = spandrel(&["--help"]);
     assert!(output.status.success());
-    for command in ["serve", "demo", "shop"] {
+    for command in ["serve", "demo", "export", "import", "shop"] {
         assert!(
             stdout(&output).contains(&format!("  {command} ")),
             "{}",

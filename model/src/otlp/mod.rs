@@ -27,7 +27,9 @@ use crate::signal::Signal;
 pub use encode::encode_spans;
 pub use limits::MAX_VALUE_DEPTH;
 pub use metrics::count_metric_points;
-pub use response::{ResponseKind, Status, decode_response, encode_response, encode_status};
+pub use response::{
+    ResponseKind, Status, decode_response, decode_status_message, encode_response, encode_status,
+};
 
 /// How a request or an answer is written on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

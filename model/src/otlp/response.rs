@@ -131,6 +131,12 @@ pub fn encode_status(encoding: Encoding, status: &Status) -> Vec<u8> {
     }
 }
 
+/// The message of an error answer in protobuf; `None` when the body is no status, or says nothing.
+pub fn decode_status_message(body: &[u8]) -> Option<String> {
+    let status = ProtoStatus::decode(body).ok()?;
+    Some(status.message).filter(|message| !message.is_empty())
+}
+
 fn json_status(status: &Status) -> Vec<u8> {
     let mut details = Vec::new();
     if let Some(delay) = status.retry_after {

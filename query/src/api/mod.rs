@@ -34,6 +34,8 @@ use crate::exec::QueryPool;
 use crate::metrics::Metrics;
 use crate::{Backend, ServerInfo};
 
+pub use params::parse_time;
+
 /// Largest body of a request.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Time a request has beyond the limit of its query: for its turn in the queue, and to be written.

@@ -99,7 +99,10 @@ impl Params {
 }
 
 /// A moment as RFC 3339, or as unix nanoseconds in decimal digits.
-pub(super) fn parse_time(text: &str) -> Result<UnixNanos, String> {
+///
+/// # Errors
+/// When the text is neither.
+pub fn parse_time(text: &str) -> Result<UnixNanos, String> {
     let bad = || format!("{text:?} is neither RFC 3339 nor unix nanoseconds");
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map(UnixNanos).map_err(|_| bad());

@@ -36,7 +36,7 @@ enum Command {
     Demo(Box<DemoArgs>),
     /// Write spans and log records as Parquet, JSON lines or OTLP.
     ///
-    /// Reads the data directory of a server that does not run, and changes nothing in it.
+    /// Reads the data directory of a server that does not run and changes nothing in it, or asks a running one.
     Export(ExportArgs),
     /// Send OTLP, Jaeger and Zipkin files to a running server.
     ///

@@ -1,7 +1,10 @@
-//! `spandrel export`: what a stopped server keeps, as files.
+//! `spandrel export`: what a server keeps, as files.
 #![expect(clippy::print_stderr, reason = "the command talks to the terminal")]
 
-use std::io::{self, IsTerminal as _, Write as _};
+mod download;
+
+use std::fmt;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,6 +12,8 @@ use clap::{Args, ValueEnum};
 use model::{Signal, TimeRange, UnixNanos};
 use storage::export::{Export, ExportFormat, Exported};
 use storage::{Archive, Filter};
+
+use download::Server;
 
 /// Stands for the standard output.
 const STDOUT: &str = "-";
@@ -22,7 +27,7 @@ pub(crate) struct ExportArgs {
     /// Export log records
     #[arg(long)]
     logs: bool,
-    /// The data directory
+    /// The data directory of a server that does not run
     #[arg(
         long,
         env = "SPANDREL_DATA_DIR",
@@ -30,6 +35,9 @@ pub(crate) struct ExportArgs {
         default_value = "./spandrel-data"
     )]
     data_dir: PathBuf,
+    /// A running server to ask instead, such as `http://127.0.0.1:4319`
+    #[arg(long, env = "SPANDREL_EXPORT_SERVER", value_name = "URL")]
+    server: Option<Server>,
     /// Only what began (or was logged) at this moment or later: RFC 3339 or unix nanoseconds
     #[arg(long, value_name = "TIME", value_parser = query::parse_time)]
     start: Option<UnixNanos>,
@@ -72,12 +80,12 @@ impl Format {
         }
     }
 
-    /// What the name of a file ends with, when the user names only its directory.
-    fn ending(self) -> &'static str {
+    /// The word for it in requests.
+    fn as_str(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
             Self::Jsonl => "jsonl",
-            Self::Otlp => "otlp.jsonl",
+            Self::Otlp => "otlp",
         }
     }
 }
@@ -88,49 +96,79 @@ enum Target {
     File(PathBuf),
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// Writes what the arguments ask for.
 ///
 /// # Errors
 /// When it cannot be read or written, or not all of it.
 pub(crate) async fn run(args: ExportArgs) -> Result<()> {
-    tokio::task::spawn_blocking(move || export(&args)).await?
+    let parts = parts(&args)?;
+    match &args.server {
+        Some(server) => {
+            for part in &parts {
+                let bytes = server.download(&args, part).await?;
+                eprintln!("{}: {bytes} bytes of {}", part.target, part.signal);
+            }
+            Ok(())
+        }
+        None => tokio::task::spawn_blocking(move || export(&args, parts)).await?,
+    }
 }
 
-fn export(args: &ExportArgs) -> Result<()> {
+/// One file to write.
+struct Part {
+    signal: Signal,
+    filter: Filter,
+    target: Target,
+}
+
+fn parts(args: &ExportArgs) -> Result<Vec<Part>> {
     let signals = signals(args);
     let filters = signals
         .iter()
         .map(|signal| filter(args, *signal))
         .collect::<Result<Vec<_>>>()?;
     let targets = targets(args, &signals)?;
+    let parts = signals.into_iter().zip(filters).zip(targets);
+    let part = |((signal, filter), target)| Part {
+        signal,
+        filter,
+        target,
+    };
+    Ok(parts.map(part).collect())
+}
+
+fn export(args: &ExportArgs, parts: Vec<Part>) -> Result<()> {
     let archive = Archive::open(&args.data_dir).with_context(|| {
-        format!(
-            "cannot read the data directory {}; a server that uses it has to be stopped first",
-            args.data_dir.display()
-        )
+        let dir = args.data_dir.display();
+        format!("cannot export from {dir}; of a server that runs, ask it with --server")
     })?;
     let mut unread_count = 0;
-    for ((signal, filter), target) in signals.into_iter().zip(filters).zip(targets) {
+    for part in parts {
         let export = Export {
-            signal,
-            filter,
+            signal: part.signal,
+            filter: part.filter,
             format: args.format.storage(),
         };
-        let (name, exported) = match target {
+        let exported = match &part.target {
             Target::Stdout => {
                 let mut out = io::stdout();
                 let exported = export.write(&archive, &mut out);
                 out.flush()?;
-                ("standard output".to_owned(), exported?)
+                exported
             }
-            Target::File(path) => {
-                let exported = export.write_file(&archive, &path);
-                let name = path.display().to_string();
-                let exported = exported.with_context(|| format!("cannot export to {name}"))?;
-                (name, exported)
-            }
+            Target::File(path) => export.write_file(&archive, path),
         };
-        print_exported(signal, &name, &exported);
+        let exported = exported.with_context(|| format!("cannot export to {}", part.target))?;
+        print_exported(part.signal, &part.target, &exported);
         unread_count += exported.unread.len();
     }
     if unread_count > 0 {
@@ -179,23 +217,21 @@ fn targets(args: &ExportArgs, signals: &[Signal]) -> Result<Vec<Target>> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create the directory {}", args.out.display()))?;
     let file = |signal: &Signal| {
-        let name = format!("{signal}.{}", args.format.ending());
+        let name = format!("{signal}.{}", args.format.storage().ending());
         Target::File(args.out.join(name))
     };
     Ok(signals.iter().map(file).collect())
 }
 
-fn print_exported(signal: Signal, name: &str, exported: &Exported) {
+fn print_exported(signal: Signal, target: &Target, exported: &Exported) {
     let what = match signal {
         Signal::Traces => "spans",
         Signal::Logs => "log records",
     };
-    if !io::stdout().is_terminal() || name != "standard output" {
-        eprintln!(
-            "{name}: {} {what}, {} bytes",
-            exported.row_count, exported.size_bytes
-        );
-    }
+    eprintln!(
+        "{target}: {} {what}, {} bytes",
+        exported.row_count, exported.size_bytes
+    );
     for unread in &exported.unread {
         eprintln!("cannot read {unread}");
     }

@@ -23,10 +23,11 @@ use parquet::errors::ParquetError;
 use crate::archive::{Archive, Unread, reason_of};
 use crate::error::{FileError, ReadError};
 use crate::filter::Filter;
-use crate::snapshot::{Columns, Source};
+use crate::snapshot::{Columns, Snapshot, Source};
 use encoder::Encoder;
-use file::ExportFile;
 use records::Records;
+
+pub use file::ExportFile;
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,17 @@ pub enum ExportError {
     Parquet(#[from] ParquetError),
 }
 
+impl ExportFormat {
+    /// What the name of a file of this format ends with.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::JsonLines => "jsonl",
+            Self::OtlpLines => "otlp.jsonl",
+        }
+    }
+}
+
 impl Export {
     /// Writes the file, which appears under its name when it is complete and replaces one that is there.
     ///
@@ -102,13 +114,7 @@ impl Export {
         archive: &Archive,
         out: impl io::Write + Send,
     ) -> Result<Exported, ExportError> {
-        let mut writing = Writing {
-            encoder: Encoder::new(self.signal, self.format, out)?,
-            filter: &self.filter,
-            portion_rows: PORTION_ROWS_FIRST,
-            row_count: 0,
-            unread: Vec::new(),
-        };
+        let mut writing = self.start(out)?;
         archive.visit(self.signal, &self.filter, &mut |source| match source {
             Ok(source) => writing.add(&source),
             Err(unread) => {
@@ -116,10 +122,43 @@ impl Export {
                 Ok(())
             }
         })?;
-        Ok(Exported {
-            row_count: writing.row_count,
-            size_bytes: writing.encoder.finish()?,
-            unread: writing.unread,
+        writing.finish()
+    }
+
+    /// Writes what a snapshot of a running server holds to `out`.
+    ///
+    /// # Errors
+    /// When `out` takes no more. Data that cannot be read is told in [`Exported::unread`].
+    pub fn write_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        out: impl io::Write + Send,
+    ) -> Result<Exported, ExportError> {
+        let mut writing = self.start(out)?;
+        for split in snapshot.unreadable_splits() {
+            if split.signal == self.signal && self.filter.may_match(&split.time_range) {
+                writing.unread.push(Unread {
+                    place: format!("split {}", split.split_id),
+                    row_count: None,
+                    reason: split.reason.clone(),
+                });
+            }
+        }
+        for source in snapshot.sources(self.signal).iter().rev() {
+            if self.filter.may_match(&source.time_range()) {
+                writing.add(source)?;
+            }
+        }
+        writing.finish()
+    }
+
+    fn start<W: io::Write + Send>(&self, out: W) -> Result<Writing<'_, W>, ExportError> {
+        Ok(Writing {
+            encoder: Encoder::new(self.signal, self.format, out)?,
+            filter: &self.filter,
+            portion_rows: PORTION_ROWS_FIRST,
+            row_count: 0,
+            unread: Vec::new(),
         })
     }
 }
@@ -147,6 +186,14 @@ enum Failure {
 }
 
 impl<W: io::Write + Send> Writing<'_, W> {
+    fn finish(self) -> Result<Exported, ExportError> {
+        Ok(Exported {
+            row_count: self.row_count,
+            size_bytes: self.encoder.finish()?,
+            unread: self.unread,
+        })
+    }
+
     fn add(&mut self, source: &Source) -> Result<(), ExportError> {
         let written_before = self.row_count;
         match self.add_rows(source) {

@@ -5,6 +5,8 @@
 mod compaction;
 mod compose;
 mod demo;
+mod export;
+mod import;
 mod ingest_logs;
 mod ingest_traces;
 mod jaeger;

@@ -20,6 +20,6 @@ mod wait;
 pub use client::{Answer, HttpClient};
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
-pub use python::{PythonCheckout, python, run_python_checkout};
+pub use python::{PythonCheckout, python, read_parquet, run_python_checkout};
 pub use shop::ShopProcess;
 pub use wait::{PATIENCE, until};

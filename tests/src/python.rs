@@ -1,8 +1,10 @@
-//! The OpenTelemetry SDK for Python as a client, in the virtual environment that xtask makes.
+//! Python with the packages of the tests, in the virtual environment that xtask makes: the OpenTelemetry SDK
+//! as a client, and readers of Parquet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::process::command;
@@ -27,6 +29,26 @@ pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> P
         .arg(package_dir().join("python/checkout.py"))
         .arg(protocol);
     command.envs(settings.iter().copied());
+    let ids = run(command).await;
+    let id = |name: &str| ids[name].as_str().unwrap().to_owned();
+    PythonCheckout {
+        trace_id: id("trace_id"),
+        checkout_span_id: id("checkout_span_id"),
+        charge_span_id: id("charge_span_id"),
+    }
+}
+
+/// What `tests/python/read_parquet.py` finds in the directory.
+pub async fn read_parquet(dir: &Path) -> Value {
+    let mut command = command(&python());
+    command
+        .arg(package_dir().join("python/read_parquet.py"))
+        .arg(dir);
+    run(command).await
+}
+
+/// Runs a program to its end; it prints JSON and complains of nothing.
+async fn run(mut command: Command) -> Value {
     let output = timeout(PATIENCE, command.output())
         .await
         .expect("Python does not end")
@@ -37,14 +59,8 @@ pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> P
         "ended with {}\n{stderr}",
         output.status
     );
-    assert_eq!(stderr, "", "the SDK complained");
-    let ids: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let id = |name: &str| ids[name].as_str().unwrap().to_owned();
-    PythonCheckout {
-        trace_id: id("trace_id"),
-        checkout_span_id: id("checkout_span_id"),
-        charge_span_id: id("charge_span_id"),
-    }
+    assert_eq!(stderr, "", "the program complained");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The interpreter of the virtual environment with the packages of `tests/python/requirements.txt`.

@@ -2,6 +2,7 @@
 //! place of this crate that knows JSON.
 
 mod cursor;
+mod export;
 mod health;
 mod jaeger;
 mod json;
@@ -50,6 +51,7 @@ struct Api {
     started: UnixNanos,
     metrics: Arc<Metrics>,
     health: Arc<health::Health>,
+    exports: export::Permits,
 }
 
 /// A parameter in a path, which may hold any text once it is unescaped.
@@ -68,6 +70,7 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
             backend.is_ready_to_write,
             backend.metrics,
         )),
+        exports: export::permits(),
     };
     let mut native = Router::new();
     for (path, _, handler) in native_routes() {
@@ -127,6 +130,7 @@ fn native_routes() -> Vec<(&'static str, Method, MethodRouter<Api>)> {
             Method::GET,
             get(services::operations),
         ),
+        ("/v1/export", Method::GET, get(export::export)),
         ("/v1/status", Method::GET, get(status::status)),
         ("/v1/openapi.json", Method::GET, get(openapi::document)),
     ]

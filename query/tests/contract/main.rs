@@ -6,6 +6,7 @@
 )]
 
 mod errors;
+mod export;
 mod jaeger;
 mod native;
 mod paging;

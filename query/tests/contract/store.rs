@@ -163,6 +163,19 @@ impl Store {
         self.ask(Method::GET, path, "").await
     }
 
+    /// How the body of a good answer breaks off.
+    pub(crate) async fn get_broken(&self, path: &str) -> String {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
+            .into_body()
+            .collect()
+            .await
+            .unwrap_err()
+            .to_string()
+    }
+
     pub(crate) async fn ask(&self, method: Method, path: &str, body: &str) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = request.body(Body::from(body.to_owned())).unwrap();

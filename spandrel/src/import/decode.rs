@@ -100,7 +100,8 @@ impl Decoder {
 
     /// A document may be several of JSON, one after another.
     fn read_document(&mut self, name: &str, document: &Document) -> ControlFlow<()> {
-        let text = document.text.as_str();
+        // JSON that breaks off does so in its last line, not in an empty one after it.
+        let text = document.text.trim_end();
         let place_at = |offset: usize| Place::new(name, document, offset);
         for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
             match value {

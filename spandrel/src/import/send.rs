@@ -282,4 +282,62 @@ mod tests {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
     }
+
+    /// A server that gives each connection the next of these answers, and the endpoint of it.
+    async fn scripted(answers: &'static [&'static str]) -> (Endpoint, JoinSet<()>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            for answer in answers {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let _read = connection.read(&mut request).await.unwrap();
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (format!("http://{address}").parse().unwrap(), serving)
+    }
+
+    async fn send_one(endpoint: Endpoint, retry_for: Duration) -> Sent {
+        let (portions, waiting) = mpsc::channel(1);
+        let document = crate::import::input::Document {
+            text: String::new(),
+            line: 1,
+        };
+        let portion = Portion {
+            signal: Signal::Traces,
+            payload: Bytes::from_static(b"x"),
+            record_count: 3,
+            place: Place::new("a.json", &document, 0),
+        };
+        portions.send(portion).await.unwrap();
+        drop(portions);
+        Sender::new(endpoint, retry_for).run(waiting).await
+    }
+
+    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\n\
+                        connection: close\r\ncontent-length: 0\r\n\r\n";
+    const TAKEN: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
+                           content-length: 9\r\n\r\n\x12\x07too odd";
+
+    #[tokio::test]
+    async fn what_a_server_cannot_take_now_is_sent_again_until_it_does() {
+        let (endpoint, _serving) = scripted(&[BUSY, BUSY, TAKEN]).await;
+        let sent = send_one(endpoint, Duration::from_secs(20)).await;
+        assert_eq!((sent.spans, sent.failures), (3, Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn what_a_server_refuses_is_not_sent_again() {
+        let (endpoint, _serving) = scripted(&[REFUSED]).await;
+        let expected = format!(
+            "a.json:1:1: 3 records: {} answers 400 Bad Request: too odd",
+            endpoint.traces
+        );
+        let sent = send_one(endpoint, Duration::from_secs(20)).await;
+        assert_eq!((sent.spans, sent.failures), (0, vec![expected]));
+    }
 }

@@ -11,7 +11,7 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The file while it is written. It is removed when it is dropped before it was published.
 #[derive(Debug)]
-pub(super) struct ExportFile {
+pub struct ExportFile {
     file: File,
     temporary: PathBuf,
     path: PathBuf,
@@ -19,7 +19,11 @@ pub(super) struct ExportFile {
 }
 
 impl ExportFile {
-    pub(super) fn create(path: &Path) -> Result<Self, FileError> {
+    /// Creates the file under a name of its own beside the one it gets.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create(path: &Path) -> Result<Self, FileError> {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(TEMPORARY_SUFFIX);
         let temporary = PathBuf::from(temporary);
@@ -38,8 +42,11 @@ impl ExportFile {
         })
     }
 
-    /// Gives the file its name; bytes and name are durable on return.
-    pub(super) fn publish(mut self) -> Result<(), FileError> {
+    /// Gives the file its name, also when another one has it; bytes and name are durable on return.
+    ///
+    /// # Errors
+    /// When it cannot be synced or renamed; it is removed then.
+    pub fn publish(mut self) -> Result<(), FileError> {
         self.file
             .sync_all()
             .map_err(FileError::at("sync file", &self.temporary))?;

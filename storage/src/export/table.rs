@@ -150,8 +150,8 @@ fn envelope_columns<'a>(
         scopes.push(&scope.attributes, 0);
         names.push(&scope.name);
         versions.push(&scope.version);
-        resource_texts.push(text_of(&mut last, resource, |it| resource_text(it)));
-        scope_texts.push(text_of(&mut last_scope, scope, |it| scope_text(it)));
+        resource_texts.push(text_of(&mut last, resource, resource_text));
+        scope_texts.push(text_of(&mut last_scope, scope, scope_text));
     }
     let mut columns = Columns::default();
     columns.add("resource_attributes", resources.finish_map()?);

@@ -308,6 +308,35 @@ async fn only_what_the_filter_lets_through_is_written() {
 }
 
 #[tokio::test]
+async fn a_running_server_exports_what_a_stopped_one_does() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    for (trace, start) in [(2, 50), (1, 10)] {
+        let request = spans("shop", &[(trace, 1, "a", start, start + 5)]);
+        storage.append(request).await.unwrap();
+        storage.seal().await.unwrap();
+    }
+    storage.append(rich_span()).await.unwrap();
+    let live = Export {
+        signal: Signal::Traces,
+        filter: Filter::everything(),
+        format: ExportFormat::OtlpLines,
+    };
+    let mut out = Vec::new();
+    let exported = live.write_snapshot(&storage.snapshot(), &mut out).unwrap();
+    assert_eq!((exported.row_count, exported.unread.len()), (3, 0));
+    drop(storage);
+    let everything = Filter::everything();
+    let stopped = export(
+        dir.path(),
+        Signal::Traces,
+        ExportFormat::OtlpLines,
+        everything,
+    );
+    assert_eq!(std::str::from_utf8(&out), std::str::from_utf8(&stopped));
+}
+
+#[tokio::test]
 async fn a_file_appears_when_it_is_whole_and_nothing_is_left_of_a_failed_one() {
     let dir = TempDir::new().unwrap();
     let storage = open(dir.path());

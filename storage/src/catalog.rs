@@ -9,7 +9,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use crate::split::id::SplitId;
 
 /// Raised when the tables change.
-const CATALOG_VERSION: i64 = 1;
+const CATALOG_VERSION: i64 = 2;
+/// Had no checksum; gets one when it is opened.
+const VERSION_WITHOUT_CHECKSUM: i64 = 1;
 
 /// How long to wait for somebody who looks into the file with another tool.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -35,6 +37,12 @@ pub enum CatalogError {
         path: PathBuf,
         /// The version found.
         found: i64,
+    },
+    /// It is not what was written. What it does not list must not be deleted.
+    #[error("catalog {} is damaged", path.display())]
+    Damaged {
+        /// The catalog file.
+        path: PathBuf,
     },
     /// A row holds something this program never writes.
     #[error("catalog {} holds a damaged row for split {split_id}", path.display())]
@@ -74,12 +82,17 @@ impl Catalog {
         };
         catalog.configure().map_err(failed("configure", path))?;
         catalog.create_tables()?;
+        catalog.check()?;
         Ok(catalog)
     }
 
     fn configure(&self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
-        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Everything is in the one file that is checked at start. With a write-ahead log most of it
+        // would be in that log after a kill, and SQLite takes a damaged one for its end: splits that
+        // were published would not be listed, and be removed.
+        self.connection
+            .pragma_update(None, "journal_mode", "TRUNCATE")?;
         // FULL, so that a published split stays published after a power loss.
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", "ON")
@@ -90,6 +103,7 @@ impl Catalog {
             transaction.execute_batch(
                 "CREATE TABLE IF NOT EXISTS catalog_version (version INTEGER NOT NULL);
                  CREATE TABLE IF NOT EXISTS wal_low_water (sequence INTEGER NOT NULL);
+                 CREATE TABLE IF NOT EXISTS catalog_checksum (crc32 INTEGER NOT NULL);
                  CREATE TABLE IF NOT EXISTS splits (
                      id TEXT PRIMARY KEY,
                      signal TEXT NOT NULL,
@@ -103,11 +117,19 @@ impl Catalog {
             let version = transaction
                 .query_row("SELECT version FROM catalog_version", [], |row| row.get(0))
                 .optional()?;
-            if let Some(version) = version {
-                return Ok(version);
+            match version {
+                None => {
+                    let sql = "INSERT INTO catalog_version VALUES (?1)";
+                    transaction.execute(sql, [CATALOG_VERSION])?;
+                    transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
+                }
+                Some(VERSION_WITHOUT_CHECKSUM) => {
+                    let sql = "UPDATE catalog_version SET version = ?1";
+                    transaction.execute(sql, [CATALOG_VERSION])?;
+                }
+                Some(version) => return Ok(version),
             }
-            transaction.execute("INSERT INTO catalog_version VALUES (?1)", [CATALOG_VERSION])?;
-            transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
+            write_checksum(transaction)?;
             Ok(CATALOG_VERSION)
         })?;
         if found == CATALOG_VERSION {
@@ -120,12 +142,31 @@ impl Catalog {
         }
     }
 
+    /// Whether it is what was written. A byte that changed on the disk could hide a split, which
+    /// would then be removed as one that was never published, or entries of the WAL.
+    fn check(&self) -> Result<(), CatalogError> {
+        let read = || -> rusqlite::Result<bool> {
+            let verdict: String =
+                self.connection
+                    .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            let written: Option<i64> = self
+                .connection
+                .query_row("SELECT crc32 FROM catalog_checksum", [], |row| row.get(0))
+                .optional()?;
+            Ok(verdict == "ok" && written == Some(checksum(&self.connection)?))
+        };
+        if read().map_err(failed("check", &self.path))? {
+            Ok(())
+        } else {
+            Err(CatalogError::Damaged {
+                path: self.path.clone(),
+            })
+        }
+    }
+
     /// Every WAL entry up to this sequence is in published splits, or was deleted with them.
     pub(crate) fn low_water(&self) -> Result<u64, CatalogError> {
-        self.connection
-            .query_row("SELECT sequence FROM wal_low_water", [], |row| {
-                row.get::<_, i64>(0)
-            })
+        read_low_water(&self.connection)
             .map(i64::cast_unsigned)
             .map_err(failed("read the low-water mark", &self.path))
     }
@@ -137,7 +178,7 @@ impl Catalog {
         splits: &[PublishedSplit],
         low_water: Range<u64>,
     ) -> Result<(), CatalogError> {
-        self.in_transaction("publish", |transaction| {
+        self.change("publish", |transaction| {
             for split in splits {
                 insert(transaction, split)?;
             }
@@ -157,7 +198,7 @@ impl Catalog {
 
     /// Forgets splits; durable on return. Their files may be removed afterwards.
     pub(crate) fn remove(&mut self, ids: &[SplitId]) -> Result<(), CatalogError> {
-        self.in_transaction("remove splits", |transaction| {
+        self.change("remove splits", |transaction| {
             for id in ids {
                 transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
             }
@@ -172,7 +213,7 @@ impl Catalog {
         removed: &[SplitId],
         added: &PublishedSplit,
     ) -> Result<(), CatalogError> {
-        self.in_transaction("replace splits", |transaction| {
+        self.change("replace splits", |transaction| {
             for id in removed {
                 let deleted =
                     transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
@@ -186,9 +227,7 @@ impl Catalog {
 
     /// Every published split, oldest id first.
     pub(crate) fn list_splits(&self) -> Result<Vec<PublishedSplit>, CatalogError> {
-        let rows = self
-            .read_rows()
-            .map_err(failed("list splits", &self.path))?;
+        let rows = read_rows(&self.connection).map_err(failed("list splits", &self.path))?;
         rows.into_iter()
             .map(|row| {
                 let split_id = row.id.clone();
@@ -200,24 +239,15 @@ impl Catalog {
             .collect()
     }
 
-    fn read_rows(&self) -> rusqlite::Result<Vec<SplitRow>> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes,
-                    sealed_unix_nano
-             FROM splits ORDER BY id",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok(SplitRow {
-                id: row.get(0)?,
-                signal: row.get(1)?,
-                row_count: row.get(2)?,
-                start: row.get(3)?,
-                end: row.get(4)?,
-                size_bytes: row.get(5)?,
-                sealed: row.get(6)?,
-            })
-        })?;
-        rows.collect()
+    fn change(
+        &mut self,
+        operation: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), CatalogError> {
+        self.in_transaction(operation, |transaction| {
+            change(transaction)?;
+            write_checksum(transaction)
+        })
     }
 
     fn in_transaction<T>(
@@ -249,6 +279,61 @@ fn insert(transaction: &Transaction<'_>, split: &PublishedSplit) -> rusqlite::Re
             split.sealed.0.cast_signed(),
         ],
     )?;
+    Ok(())
+}
+
+fn read_rows(connection: &Connection) -> rusqlite::Result<Vec<SplitRow>> {
+    let mut statement = connection.prepare(
+        "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes,
+                sealed_unix_nano
+         FROM splits ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(SplitRow {
+            id: row.get(0)?,
+            signal: row.get(1)?,
+            row_count: row.get(2)?,
+            start: row.get(3)?,
+            end: row.get(4)?,
+            size_bytes: row.get(5)?,
+            sealed: row.get(6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn read_low_water(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT sequence FROM wal_low_water";
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
+/// The CRC-32 of everything the catalog says.
+fn checksum(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&read_low_water(connection)?.to_le_bytes());
+    for row in read_rows(connection)? {
+        let numbers = [
+            row.row_count,
+            row.start,
+            row.end,
+            row.size_bytes,
+            row.sealed,
+        ];
+        for text in [row.id, row.signal] {
+            hasher.update(text.as_bytes());
+            hasher.update(&[0]);
+        }
+        for number in numbers {
+            hasher.update(&number.to_le_bytes());
+        }
+    }
+    Ok(i64::from(hasher.finalize()))
+}
+
+fn write_checksum(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM catalog_checksum", [])?;
+    let crc32 = checksum(transaction)?;
+    transaction.execute("INSERT INTO catalog_checksum VALUES (?1)", [crc32])?;
     Ok(())
 }
 
@@ -369,6 +454,31 @@ mod tests {
         catalog.replace(&[a.id, b.id], &merged).unwrap();
         assert_eq!(catalog.list_splits().unwrap(), [merged]);
         assert_eq!(catalog.low_water().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_catalog_without_a_checksum_gets_one_and_one_whose_rows_have_changed_is_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let mut catalog = Catalog::open(&path).unwrap();
+        catalog.publish(&[split(0..1), split(1..2)], 0..5).unwrap();
+        let old = "DROP TABLE catalog_checksum; UPDATE catalog_version SET version = 1";
+        catalog.connection.execute_batch(old).unwrap();
+        drop(catalog);
+        let catalog = Catalog::open(&path).unwrap();
+        assert_eq!(catalog.list_splits().unwrap().len(), 2);
+        for change in [
+            "UPDATE wal_low_water SET sequence = 6",
+            "UPDATE splits SET row_count = 4",
+            "DELETE FROM splits WHERE start_unix_nano = 1",
+        ] {
+            let copy = dir.path().join("copy");
+            std::fs::copy(&path, &copy).unwrap();
+            let changed = Connection::open(&copy).unwrap();
+            changed.execute(change, []).unwrap();
+            let refused = Catalog::open(&copy).unwrap_err();
+            assert!(matches!(refused, CatalogError::Damaged { .. }), "{change}");
+        }
     }
 
     #[test]

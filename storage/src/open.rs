@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
@@ -36,7 +37,7 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
     let catalog_path = config.data_dir.join("catalog.sqlite");
-    if !catalog_path.exists() && writer::is_any_split_in(&directories.splits)? {
+    if is_missing_or_empty(&catalog_path) && writer::is_any_split_in(&directories.splits)? {
         return Err(OpenError::CatalogMissing { path: catalog_path });
     }
     let mut catalog = Catalog::open(&catalog_path)?;
@@ -59,6 +60,11 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
     start(shared, wal, catalog, low_water)
 }
 
+/// SQLite takes an empty file for a new catalog, in which no split is listed.
+fn is_missing_or_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) || !path.exists()
+}
+
 fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {
     let directories = Directories {
         wal: config.data_dir.join("wal"),
@@ -75,13 +81,18 @@ fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> 
     ] {
         files::create_dir(dir)?;
     }
+    // A start that was killed may have made some of them and synced none.
+    files::sync_dir(&config.data_dir)?;
+    if let Err(error) = files::sync_parent(&config.data_dir) {
+        // Whoever may not read it cannot sync it, and may use what is below all the same.
+        tracing::debug!(%error, "failed to sync what the data directory is in");
+    }
     Ok(directories)
 }
 
 /// Replays the WAL into the hot buffer; returns the sequence of the next entry.
 fn recover(shared: &Shared, low_water: u64) -> Result<u64, FileError> {
     let directories = &shared.directories;
-    replay::trim(&directories.wal, low_water)?;
     let mut apply = |entry: Entry| apply_entry(shared, &entry);
     let recovery = replay::replay(
         &directories.wal,

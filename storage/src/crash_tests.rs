@@ -126,6 +126,7 @@ impl Place {
 /// A moment at which the power fails, and what is left then.
 struct Crash {
     image: Image,
+    loss: Loss,
     /// What is synced and what is not, if the system goes on after the process has died.
     disk: Option<Disk>,
     promise: Promise,
@@ -144,6 +145,9 @@ impl Crash {
                 .unwrap_or_else(|error| panic!("{context}: {error:?}"));
             let status = storage.status();
             assert_eq!(status.unreadable_split_count, 0, "{context}");
+            if [Loss::All, Loss::Nothing].contains(&self.loss) {
+                assert_eq!(status.set_aside_count, 0, "{context}");
+            }
             storage
         };
         let mut promise = self.promise.clone();
@@ -206,6 +210,7 @@ fn crash_at_syncs(
                     format!("crash {number} {side} event {position}, {event:?}, {loss:?}");
                 visit(Crash {
                     image: disk.image(loss, &mut Dice(number as u64)),
+                    loss,
                     disk: (loss == Loss::Nothing).then(|| disk.clone()),
                     promise: promise.clone(),
                     number,

@@ -36,6 +36,8 @@ mod wal;
 #[cfg(all(test, target_os = "linux"))]
 mod crash_tests;
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod history_tests;

@@ -476,6 +476,9 @@ mod tests {
                 assert!(piece.iter().all(|byte| *byte == piece[0]), "seed {seed}");
             }
         }
-        assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [0, 512, 1024, 1100]);
+        assert_eq!(
+            lengths.into_iter().collect::<Vec<_>>(),
+            [0, 512, 1024, 1100]
+        );
     }
 }

@@ -254,7 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn calls_become_events_in_the_order_of_their_ends_and_syncs_cover_what_was_there_at_their_begin() {
+    fn calls_become_events_in_the_order_of_their_ends_and_syncs_cover_what_was_there_at_their_begin()
+     {
         let [a, b, m, other] = ["/d/a", "/d/b", "/m", "/e/x"].map(escape);
         let log = format!(
             "7 openat(AT_FDCWD<{other}>, \"{a}\", O_WRONLY|O_CREAT, 0666) = 3<{a}>\n\

@@ -57,7 +57,11 @@ pub(super) fn request(name: &str) -> Append {
     let seed = crc32fast::hash(name.as_bytes());
     let rows = seed % 3 + 1;
     let text = |row: u32| {
-        let length = if (seed + row).is_multiple_of(5) { 1500 } else { 40 };
+        let length = if (seed + row).is_multiple_of(5) {
+            1500
+        } else {
+            40
+        };
         let letter = |at: u32| char::from(b'a' + ((seed >> (at % 24)) + at * row) as u8 % 26);
         (0..length).map(letter).collect::<String>()
     };

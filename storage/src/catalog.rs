@@ -75,14 +75,34 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// Opens the catalog file, creating it when it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, CatalogError> {
+        let mut catalog = Self::connect(path)?;
+        catalog.create_tables()?;
+        catalog.check()?;
+        Ok(catalog)
+    }
+
+    /// Opens a catalog that lists splits. SQLite takes a file that was cut short for a new one, in
+    /// which nothing is listed.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, CatalogError> {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'catalog_version'";
+        let table_count: i64 = Self::connect(path)?
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(failed("look into", path))?;
+        if table_count == 0 {
+            let path = path.to_path_buf();
+            return Err(CatalogError::Damaged { path });
+        }
+        Self::open(path)
+    }
+
+    fn connect(path: &Path) -> Result<Self, CatalogError> {
         let connection = Connection::open(path).map_err(failed("open", path))?;
-        let mut catalog = Self {
+        let catalog = Self {
             connection,
             path: path.to_path_buf(),
         };
         catalog.configure().map_err(failed("configure", path))?;
-        catalog.create_tables()?;
-        catalog.check()?;
         Ok(catalog)
     }
 

@@ -286,7 +286,9 @@ async fn a_catalog_damaged_at_any_byte_throws_nothing_away() {
     let file = Path::new("catalog.sqlite");
     let whole = fs::read(original.dir.path().join(file)).unwrap();
     let mut damages = 0;
-    for damage in Damage::everywhere(whole.len(), 100) {
+    // SQLite takes what is shorter than its header for nothing.
+    let short = (0..120).map(Damage::Cut);
+    for damage in short.chain(Damage::everywhere(whole.len(), 100)) {
         let context = format!("{damage:?} of the catalog");
         let copy = original.damaged(file, damage);
         match try_open(copy.path()) {

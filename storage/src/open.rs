@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
@@ -37,10 +36,13 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
     let catalog_path = config.data_dir.join("catalog.sqlite");
-    if is_missing_or_empty(&catalog_path) && writer::is_any_split_in(&directories.splits)? {
+    let mut catalog = if !writer::is_any_split_in(&directories.splits)? {
+        Catalog::open(&catalog_path)?
+    } else if catalog_path.exists() {
+        Catalog::open_existing(&catalog_path)?
+    } else {
         return Err(OpenError::CatalogMissing { path: catalog_path });
-    }
-    let mut catalog = Catalog::open(&catalog_path)?;
+    };
     let low_water = catalog.low_water()?;
     let shared = Arc::new(Shared {
         budget: MemoryBudget::new(config.hot_bytes_max),
@@ -58,11 +60,6 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
     let wal_dir = &shared.directories.wal;
     let wal = WalWriter::create(wal_dir, next_sequence, shared.config.wal_file_bytes)?;
     start(shared, wal, catalog, low_water)
-}
-
-/// SQLite takes an empty file for a new catalog, in which no split is listed.
-fn is_missing_or_empty(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) || !path.exists()
 }
 
 fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {

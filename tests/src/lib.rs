@@ -11,6 +11,7 @@
 #![expect(clippy::panic, reason = "test support panics with the full picture")]
 
 mod client;
+mod grpc;
 mod otlp;
 mod process;
 mod python;
@@ -18,8 +19,9 @@ mod shop;
 mod wait;
 
 pub use client::{Answer, HttpClient};
+pub use grpc::GrpcClient;
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
 pub use python::{PythonCheckout, python, run_python_checkout};
 pub use shop::ShopProcess;
-pub use wait::{PATIENCE, until};
+pub use wait::{PATIENCE, until, while_there_is_an_answer};

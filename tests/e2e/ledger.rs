@@ -78,18 +78,23 @@ impl Campaign {
         let known = self.rounds.iter();
         let known = known.map(|round| (round.service.clone(), round.began, round.counts));
         let api = self.spandrel.api.clone();
-        let reader = tokio::spawn(watch(api, known.collect(), RETENTION_AGE));
+        let mut reader = JoinSet::new();
+        reader.spawn(watch(api, known.collect(), RETENTION_AGE));
         let enough = ACKNOWLEDGED_MIN + scrambled(number) % ACKNOWLEDGED_SPREAD;
         let enough = acknowledged.acquire_many(u32::try_from(enough).unwrap());
-        let enough = timeout(PATIENCE, enough).await;
-        enough.expect("too few acknowledgements").unwrap().forget();
+        let Ok(enough) = timeout(PATIENCE, enough).await else {
+            panic!("too few acknowledgements\n{}", self.spandrel.log_tail());
+        };
+        enough.unwrap().forget();
         self.spandrel.kill().await;
 
         let mut ledger = Ledger::default();
         for of_sender in senders.join_all().await {
             ledger.add(of_sender);
         }
-        self.work.add(reader.await.unwrap());
+        for work in reader.join_all().await {
+            self.work.add(work);
+        }
         Round {
             service,
             began,

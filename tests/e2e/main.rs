@@ -5,6 +5,7 @@
 mod compaction;
 mod compose;
 mod demo;
+mod faults;
 mod ingest_logs;
 mod ingest_traces;
 mod jaeger;

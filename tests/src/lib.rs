@@ -11,6 +11,8 @@
 #![expect(clippy::panic, reason = "test support panics with the full picture")]
 
 mod client;
+#[cfg(target_os = "linux")]
+mod faults;
 mod grpc;
 mod otlp;
 mod process;
@@ -19,6 +21,8 @@ mod shop;
 mod wait;
 
 pub use client::{Answer, HttpClient};
+#[cfg(target_os = "linux")]
+pub use faults::{FailingCalls, limit_handles, open_handles};
 pub use grpc::GrpcClient;
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};

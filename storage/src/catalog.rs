@@ -1,5 +1,7 @@
 //! Which splits exist: one SQLite file, one transaction per change.
 
+mod checksum;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -149,7 +151,7 @@ impl Catalog {
                 }
                 Some(version) => return Ok(version),
             }
-            write_checksum(transaction)?;
+            checksum::write(transaction)?;
             Ok(CATALOG_VERSION)
         })?;
         if found == CATALOG_VERSION {
@@ -165,17 +167,8 @@ impl Catalog {
     /// Whether it is what was written. A byte that changed on the disk could hide a split, which
     /// would then be removed as one that was never published, or entries of the WAL.
     fn check(&self) -> Result<(), CatalogError> {
-        let read = || -> rusqlite::Result<bool> {
-            let verdict: String =
-                self.connection
-                    .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-            let written: Option<i64> = self
-                .connection
-                .query_row("SELECT crc32 FROM catalog_checksum", [], |row| row.get(0))
-                .optional()?;
-            Ok(verdict == "ok" && written == Some(checksum(&self.connection)?))
-        };
-        if read().map_err(failed("check", &self.path))? {
+        let is_right = checksum::is_right(&self.connection);
+        if is_right.map_err(failed("check", &self.path))? {
             Ok(())
         } else {
             Err(CatalogError::Damaged {
@@ -266,7 +259,7 @@ impl Catalog {
     ) -> Result<(), CatalogError> {
         self.in_transaction(operation, |transaction| {
             change(transaction)?;
-            write_checksum(transaction)
+            checksum::write(transaction)
         })
     }
 
@@ -325,36 +318,6 @@ fn read_rows(connection: &Connection) -> rusqlite::Result<Vec<SplitRow>> {
 fn read_low_water(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT sequence FROM wal_low_water";
     connection.query_row(sql, [], |row| row.get(0))
-}
-
-/// The CRC-32 of everything the catalog says.
-fn checksum(connection: &Connection) -> rusqlite::Result<i64> {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&read_low_water(connection)?.to_le_bytes());
-    for row in read_rows(connection)? {
-        let numbers = [
-            row.row_count,
-            row.start,
-            row.end,
-            row.size_bytes,
-            row.sealed,
-        ];
-        for text in [row.id, row.signal] {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
-        }
-        for number in numbers {
-            hasher.update(&number.to_le_bytes());
-        }
-    }
-    Ok(i64::from(hasher.finalize()))
-}
-
-fn write_checksum(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM catalog_checksum", [])?;
-    let crc32 = checksum(transaction)?;
-    transaction.execute("INSERT INTO catalog_checksum VALUES (?1)", [crc32])?;
-    Ok(())
 }
 
 /// A row of the table as it stands there.

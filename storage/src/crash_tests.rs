@@ -230,12 +230,7 @@ fn is_sync(event: &Event) -> bool {
 fn crash_again(crash: &Crash, runtime: &tokio::runtime::Runtime) -> usize {
     let place = Place::new();
     write_image(&crash.image, &place.data());
-    let mut heard = format!("now {}\n", crash.promise.now);
-    for (name, state) in &crash.promise.states {
-        let word = format!("{state:?}").to_lowercase();
-        heard += &format!("{word} {name}\n");
-    }
-    fs::write(place.marks(), heard).unwrap();
+    fs::write(place.marks(), crash.promise.to_marks()).unwrap();
     let mut promise = place.promise();
     let mut disk = match &crash.disk {
         Some(disk) => disk.clone().moved_to(&place.data()),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::error::OpenError;
 use crate::filter::Filter;
 use crate::snapshot::Columns;
-use crate::testing::{ManualClock, copy_files, logs, open_with, spans, texts};
+use crate::testing::{ManualClock, copy_files, logs, names_in, open_with, spans, texts};
 use crate::{Append, Snapshot, Storage, StorageConfig};
 
 /// Set to damage every byte instead of a sample.
@@ -277,6 +277,29 @@ async fn a_split_damaged_at_any_byte_is_left_out_and_says_so_and_the_rest_is_ans
         }
     }
     report(damages, "of splits");
+}
+
+#[tokio::test]
+async fn a_split_whose_directory_is_gone_is_said_to_be_unreadable_and_the_rest_is_answered() {
+    let original = Original::make().await;
+    let all: usize = original.requests.iter().map(BTreeSet::len).sum();
+    let splits = original.dir.path().join("splits");
+    for name in names_in(&splits) {
+        let aside = original.dir.path().join("aside");
+        fs::rename(splits.join(&name), &aside).unwrap();
+        let storage = try_open(original.dir.path()).unwrap();
+        let snapshot = storage.snapshot();
+        let (rows, unreadable) = read_all(&snapshot);
+        original.whole_requests(&rows);
+        assert!(rows.len() < all);
+        assert_eq!(unreadable, 1);
+        assert_eq!(snapshot.unreadable_splits()[0].split_id, name);
+        drop((snapshot, storage));
+        // It is not forgotten: when it comes back, it is read.
+        fs::rename(&aside, splits.join(&name)).unwrap();
+    }
+    let storage = try_open(original.dir.path()).unwrap();
+    assert_eq!(read_all(&storage.snapshot()).0.len(), all);
 }
 
 #[tokio::test]

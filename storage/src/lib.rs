@@ -33,7 +33,8 @@ mod text_index;
 mod view;
 mod wal;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;

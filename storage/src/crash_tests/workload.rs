@@ -146,6 +146,16 @@ impl Promise {
         }
     }
 
+    /// Marks from which the same promise is read.
+    pub(super) fn to_marks(&self) -> String {
+        let mut lines = vec![format!("now {}\n", self.now)];
+        for (name, state) in &self.states {
+            let word = format!("{state:?}").to_lowercase();
+            lines.push(format!("{word} {name}\n"));
+        }
+        lines.concat()
+    }
+
     /// The requests that are stored; panics with what is wrong unless each is there as a whole or
     /// not at all, what was promised is there, and nothing else is.
     pub(super) fn check(&self, stored: &[String], context: &str) -> Vec<String> {

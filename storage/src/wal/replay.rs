@@ -64,7 +64,8 @@ pub(crate) fn replay(
         }
         let tail = contents.tail_start..bytes.len();
         let is_damaged = !contents.damaged.is_empty() || !tail.is_empty();
-        if !tail.is_empty() && !(is_newest && contents.is_tail_cut_short) {
+        let is_unfinished = is_newest && contents.is_tail_cut_short;
+        if !tail.is_empty() && !is_unfinished {
             aside.keep(tail.clone(), &mut recovery)?;
         }
         if is_newest {

@@ -171,7 +171,8 @@ fn create_file(dir: &Path, first_sequence: u64) -> Result<File, FileError> {
     Ok(file)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod failure_tests;
 
 #[cfg(test)]

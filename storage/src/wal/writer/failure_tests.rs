@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::super::format::Entry;
 use super::super::replay;
 use super::*;
+use crate::testing::cases;
 
 /// What happens to a log.
 #[derive(Debug, Clone)]
@@ -146,7 +147,7 @@ impl History {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(cases(100)))]
 
     #[test]
     fn everything_acknowledged_after_refused_writes_and_rotations_is_there_and_nothing_else(

@@ -101,27 +101,24 @@ impl Drop for InFlight {
 
 /// Writes what storage says of itself.
 pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
-    let StorageStatus {
-        span_count,
-        log_record_count,
-        hot_row_count,
-        hot_bytes,
-        ..
-    } = status;
     let is_wal_failed = u64::from(status.wal_error.is_some());
     let gauges = [
-        ("spans", "spans that can be found", *span_count),
+        ("spans", "spans that can be found", status.span_count),
         (
             "log_records",
             "log records that can be found",
-            *log_record_count,
+            status.log_record_count,
         ),
         (
             "hot_rows",
             "rows in memory and in the WAL only",
-            *hot_row_count,
+            status.hot_row_count,
         ),
-        ("hot_bytes", "memory held by the hot buffer", *hot_bytes),
+        (
+            "hot_bytes",
+            "memory held by the hot buffer",
+            status.hot_bytes,
+        ),
         (
             "hot_bytes_max",
             "memory above which senders are refused",
@@ -139,6 +136,11 @@ pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
             status.unreadable_split_count,
         ),
         ("wal_bytes", "bytes of the WAL", status.wal_bytes),
+        (
+            "wal_set_aside_parts",
+            "damaged or missing parts of the WAL, found at start",
+            status.set_aside_count,
+        ),
         (
             "wal_failed",
             "1 when the WAL takes nothing more",

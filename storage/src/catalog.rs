@@ -1,5 +1,7 @@
 //! Which splits exist: one SQLite file, one transaction per change.
 
+mod checksum;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,9 @@ use rusqlite::{
 use crate::split::id::SplitId;
 
 /// Raised when the tables change.
-const CATALOG_VERSION: i64 = 1;
+const CATALOG_VERSION: i64 = 2;
+/// Had no checksum; gets one when it is opened.
+const VERSION_WITHOUT_CHECKSUM: i64 = 1;
 
 /// How long to wait for somebody who looks into the file with another tool.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -37,6 +41,12 @@ pub enum CatalogError {
         path: PathBuf,
         /// The version found.
         found: i64,
+    },
+    /// It is not what was written. What it does not list must not be deleted.
+    #[error("catalog {} is damaged", path.display())]
+    Damaged {
+        /// The catalog file.
+        path: PathBuf,
     },
     /// A row holds something this program never writes.
     #[error("catalog {} holds a damaged row for split {split_id}", path.display())]
@@ -69,13 +79,34 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// Opens the catalog file, creating it when it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, CatalogError> {
+        let mut catalog = Self::connect(path)?;
+        catalog.create_tables()?;
+        catalog.check()?;
+        Ok(catalog)
+    }
+
+    /// Opens a catalog that lists splits. SQLite takes a file that was cut short for a new one, in
+    /// which nothing is listed.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, CatalogError> {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'catalog_version'";
+        let table_count: i64 = Self::connect(path)?
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(failed("look into", path))?;
+        if table_count == 0 {
+            let path = path.to_path_buf();
+            return Err(CatalogError::Damaged { path });
+        }
+        Self::open(path)
+    }
+
+    fn connect(path: &Path) -> Result<Self, CatalogError> {
         let connection = Connection::open(path).map_err(failed("open", path))?;
-        let mut catalog = Self {
+        let catalog = Self {
             connection,
             path: path.to_path_buf(),
         };
         catalog.configure().map_err(failed("configure", path))?;
-        catalog.create_tables()?;
         Ok(catalog)
     }
 
@@ -107,7 +138,11 @@ impl Catalog {
 
     fn configure(&self) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
-        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        // Everything is in the one file that is checked at start. With a write-ahead log most of it
+        // would be in that log after a kill, and SQLite takes a damaged one for its end: splits that
+        // were published would not be listed, and be removed.
+        self.connection
+            .pragma_update(None, "journal_mode", "TRUNCATE")?;
         // FULL, so that a published split stays published after a power loss.
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", "ON")
@@ -118,6 +153,7 @@ impl Catalog {
             transaction.execute_batch(
                 "CREATE TABLE IF NOT EXISTS catalog_version (version INTEGER NOT NULL);
                  CREATE TABLE IF NOT EXISTS wal_low_water (sequence INTEGER NOT NULL);
+                 CREATE TABLE IF NOT EXISTS catalog_checksum (crc32 INTEGER NOT NULL);
                  CREATE TABLE IF NOT EXISTS splits (
                      id TEXT PRIMARY KEY,
                      signal TEXT NOT NULL,
@@ -131,22 +167,40 @@ impl Catalog {
             let version = transaction
                 .query_row("SELECT version FROM catalog_version", [], |row| row.get(0))
                 .optional()?;
-            if let Some(version) = version {
-                return Ok(version);
+            match version {
+                None => {
+                    let sql = "INSERT INTO catalog_version VALUES (?1)";
+                    transaction.execute(sql, [CATALOG_VERSION])?;
+                    transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
+                }
+                Some(VERSION_WITHOUT_CHECKSUM) => {
+                    let sql = "UPDATE catalog_version SET version = ?1";
+                    transaction.execute(sql, [CATALOG_VERSION])?;
+                }
+                Some(version) => return Ok(version),
             }
-            transaction.execute("INSERT INTO catalog_version VALUES (?1)", [CATALOG_VERSION])?;
-            transaction.execute("INSERT INTO wal_low_water VALUES (0)", [])?;
+            checksum::write(transaction)?;
             Ok(CATALOG_VERSION)
         })?;
         self.check_version(found)
     }
 
+    /// Whether it is what was written. A byte that changed on the disk could hide a split, which
+    /// would then be removed as one that was never published, or entries of the WAL.
+    fn check(&self) -> Result<(), CatalogError> {
+        let is_right = checksum::is_right(&self.connection);
+        if is_right.map_err(failed("check", &self.path))? {
+            Ok(())
+        } else {
+            Err(CatalogError::Damaged {
+                path: self.path.clone(),
+            })
+        }
+    }
+
     /// Every WAL entry up to this sequence is in published splits, or was deleted with them.
     pub(crate) fn low_water(&self) -> Result<u64, CatalogError> {
-        self.connection
-            .query_row("SELECT sequence FROM wal_low_water", [], |row| {
-                row.get::<_, i64>(0)
-            })
+        read_low_water(&self.connection)
             .map(i64::cast_unsigned)
             .map_err(failed("read the low-water mark", &self.path))
     }
@@ -158,7 +212,7 @@ impl Catalog {
         splits: &[PublishedSplit],
         low_water: Range<u64>,
     ) -> Result<(), CatalogError> {
-        self.in_transaction("publish", |transaction| {
+        self.change("publish", |transaction| {
             for split in splits {
                 insert(transaction, split)?;
             }
@@ -178,7 +232,7 @@ impl Catalog {
 
     /// Forgets splits; durable on return. Their files may be removed afterwards.
     pub(crate) fn remove(&mut self, ids: &[SplitId]) -> Result<(), CatalogError> {
-        self.in_transaction("remove splits", |transaction| {
+        self.change("remove splits", |transaction| {
             for id in ids {
                 transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
             }
@@ -193,7 +247,7 @@ impl Catalog {
         removed: &[SplitId],
         added: &PublishedSplit,
     ) -> Result<(), CatalogError> {
-        self.in_transaction("replace splits", |transaction| {
+        self.change("replace splits", |transaction| {
             for id in removed {
                 let deleted =
                     transaction.execute("DELETE FROM splits WHERE id = ?1", [id.as_str()])?;
@@ -207,9 +261,7 @@ impl Catalog {
 
     /// Every published split, oldest id first.
     pub(crate) fn list_splits(&self) -> Result<Vec<PublishedSplit>, CatalogError> {
-        let rows = self
-            .read_rows()
-            .map_err(failed("list splits", &self.path))?;
+        let rows = read_rows(&self.connection).map_err(failed("list splits", &self.path))?;
         rows.into_iter()
             .map(|row| {
                 let split_id = row.id.clone();
@@ -221,24 +273,15 @@ impl Catalog {
             .collect()
     }
 
-    fn read_rows(&self) -> rusqlite::Result<Vec<SplitRow>> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes,
-                    sealed_unix_nano
-             FROM splits ORDER BY id",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok(SplitRow {
-                id: row.get(0)?,
-                signal: row.get(1)?,
-                row_count: row.get(2)?,
-                start: row.get(3)?,
-                end: row.get(4)?,
-                size_bytes: row.get(5)?,
-                sealed: row.get(6)?,
-            })
-        })?;
-        rows.collect()
+    fn change(
+        &mut self,
+        operation: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), CatalogError> {
+        self.in_transaction(operation, |transaction| {
+            change(transaction)?;
+            checksum::write(transaction)
+        })
     }
 
     fn in_transaction<T>(
@@ -271,6 +314,31 @@ fn insert(transaction: &Transaction<'_>, split: &PublishedSplit) -> rusqlite::Re
         ],
     )?;
     Ok(())
+}
+
+fn read_rows(connection: &Connection) -> rusqlite::Result<Vec<SplitRow>> {
+    let mut statement = connection.prepare(
+        "SELECT id, signal, row_count, start_unix_nano, end_unix_nano, size_bytes,
+                sealed_unix_nano
+         FROM splits ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(SplitRow {
+            id: row.get(0)?,
+            signal: row.get(1)?,
+            row_count: row.get(2)?,
+            start: row.get(3)?,
+            end: row.get(4)?,
+            size_bytes: row.get(5)?,
+            sealed: row.get(6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn read_low_water(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT sequence FROM wal_low_water";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 /// A row of the table as it stands there.
@@ -390,6 +458,31 @@ mod tests {
         catalog.replace(&[a.id, b.id], &merged).unwrap();
         assert_eq!(catalog.list_splits().unwrap(), [merged]);
         assert_eq!(catalog.low_water().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_catalog_without_a_checksum_gets_one_and_one_whose_rows_have_changed_is_refused() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let mut catalog = Catalog::open(&path).unwrap();
+        catalog.publish(&[split(0..1), split(1..2)], 0..5).unwrap();
+        let old = "DROP TABLE catalog_checksum; UPDATE catalog_version SET version = 1";
+        catalog.connection.execute_batch(old).unwrap();
+        drop(catalog);
+        let catalog = Catalog::open(&path).unwrap();
+        assert_eq!(catalog.list_splits().unwrap().len(), 2);
+        for change in [
+            "UPDATE wal_low_water SET sequence = 6",
+            "UPDATE splits SET row_count = 4",
+            "DELETE FROM splits WHERE start_unix_nano = 1",
+        ] {
+            let copy = dir.path().join("copy");
+            std::fs::copy(&path, &copy).unwrap();
+            let changed = Connection::open(&copy).unwrap();
+            changed.execute(change, []).unwrap();
+            let refused = Catalog::open(&copy).unwrap_err();
+            assert!(matches!(refused, CatalogError::Damaged { .. }), "{change}");
+        }
     }
 
     #[test]

@@ -9,11 +9,15 @@ use model::{Signal, UnixNanos};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::Index;
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::filter::{Filter, Test, TextMatch};
 use crate::split::id::SplitId;
-use crate::testing::{ManualClock, copy_files, merge_unpublished, names_in, span_names, spans};
-use crate::{Storage, StorageConfig};
+use crate::testing::{
+    ManualClock, cases, copy_files, found, logs, merge_unpublished, names_in, spans, texts,
+};
+use crate::{Append, Storage, StorageConfig};
 
 /// Where the clock begins. Splits carry the millisecond in their names.
 const BEGIN: u64 = 1_000_000_000;
@@ -23,8 +27,8 @@ const STEP: u64 = 1_000_000;
 /// What happens to a storage.
 #[derive(Debug, Clone)]
 enum Event {
-    /// A request with this many spans is acknowledged.
-    Append { spans: u8 },
+    /// A request with this many records is acknowledged.
+    Append { signal: Signal, records: u8 },
     /// The hot buffer becomes a split.
     Seal,
     /// All splits become one.
@@ -45,7 +49,10 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        6 => (1..4_u8).prop_map(|spans| Event::Append { spans }),
+        6 => (any::<bool>(), 1..4_u8).prop_map(|(is_logs, records)| {
+            let signal = if is_logs { Signal::Logs } else { Signal::Traces };
+            Event::Append { signal, records }
+        }),
         4 => Just(Event::Seal),
         2 => Just(Event::Compact),
         1 => any::<Index>().prop_map(|split| Event::Expire { split }),
@@ -58,10 +65,16 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     vec(event, 1..24)
 }
 
-/// A span that was acknowledged.
+/// Services that records come from, in turn.
+const SERVICES: [&str; 3] = ["cart", "order", "payment"];
+
+/// A record that was acknowledged.
 #[derive(Debug, Clone)]
 struct Expected {
-    name: String,
+    signal: Signal,
+    service: &'static str,
+    /// All of it.
+    text: String,
     /// When its split was sealed, or the newest of those that were merged with it.
     sealed: Option<u64>,
 }
@@ -115,7 +128,7 @@ impl History {
 
     async fn apply(&mut self, event: &Event) {
         match event {
-            Event::Append { spans } => self.append(*spans).await,
+            Event::Append { signal, records } => self.append(*signal, *records).await,
             Event::Seal => self.seal().await,
             Event::Compact => self.compact().await,
             Event::Expire { split } => {
@@ -137,7 +150,7 @@ impl History {
                 leave_unpublished(self.dir.path(), *is_renamed);
             }
             Event::CrashBeforeReplace => {
-                if self.split_count() > 1 {
+                if self.storage().status().traces.split_count > 1 {
                     merge_unpublished(self.storage(), Signal::Traces, &|| false).unwrap();
                 }
                 self.die();
@@ -153,41 +166,49 @@ impl History {
         self.let_time_pass().await;
     }
 
-    async fn append(&mut self, count: u8) {
+    async fn append(&mut self, signal: Signal, count: u8) {
+        let service = SERVICES[self.appended % SERVICES.len()];
         let names: Vec<String> = (0..count)
-            .map(|number| format!("span-{:04}", self.appended + usize::from(number)))
+            .map(|number| format!("record-{:04}", self.appended + usize::from(number)))
             .collect();
-        let rows: Vec<_> = names
-            .iter()
-            .map(|name| (1, 1, name.as_str(), 10, 20))
-            .collect();
-        self.storage().append(spans("shop", &rows)).await.unwrap();
+        let append = match signal {
+            Signal::Traces => span_request(service, &names),
+            Signal::Logs => log_request(service, &names),
+        };
+        let texts = texts(signal, &append.batch);
+        self.storage().append(append).await.unwrap();
         self.appended += names.len();
-        self.expected.extend(
-            names
-                .into_iter()
-                .map(|name| Expected { name, sealed: None }),
-        );
+        self.expected.extend(texts.into_iter().map(|text| Expected {
+            signal,
+            service,
+            text,
+            sealed: None,
+        }));
     }
 
     async fn seal(&mut self) {
         self.storage().seal().await.unwrap();
-        for span in &mut self.expected {
-            span.sealed.get_or_insert(self.now);
+        for record in &mut self.expected {
+            record.sealed.get_or_insert(self.now);
         }
     }
 
     async fn compact(&mut self) {
         self.storage().merge_all().await.unwrap();
-        assert!(self.split_count() <= 1);
-        let newest = self.expected.iter().filter_map(|span| span.sealed).max();
-        for span in self.expected.iter_mut().filter(|it| it.sealed.is_some()) {
-            span.sealed = newest;
+        let status = self.storage().status();
+        for (signal, on_disk) in [(Signal::Traces, status.traces), (Signal::Logs, status.logs)] {
+            assert!(on_disk.split_count <= 1);
+            let of_signal = |it: &&mut Expected| it.signal == signal && it.sealed.is_some();
+            let newest = self
+                .expected
+                .iter_mut()
+                .filter(of_signal)
+                .map(|it| it.sealed)
+                .max();
+            for record in self.expected.iter_mut().filter(of_signal) {
+                record.sealed = newest.flatten();
+            }
         }
-    }
-
-    fn split_count(&self) -> u64 {
-        self.storage().status().split_count
     }
 
     /// Retention runs whenever it wants to; here it runs after each event too.
@@ -204,15 +225,50 @@ impl History {
     }
 
     fn check(&self, context: &str) {
-        let expected: Vec<&str> = self.expected.iter().map(|it| it.name.as_str()).collect();
         let storage = self.storage();
-        assert_eq!(span_names(&storage.snapshot()), expected, "{context}");
+        let snapshot = storage.snapshot();
+        for signal in Signal::ALL {
+            for service in [None, Some("cart"), Some("payment")] {
+                let is_asked_for = |it: &&Expected| {
+                    it.signal == signal && service.is_none_or(|service| it.service == service)
+                };
+                let expected = self.expected.iter().filter(is_asked_for);
+                let mut expected: Vec<&str> = expected.map(|it| it.text.as_str()).collect();
+                expected.sort_unstable();
+                let service = service.map(|it| Test::Service(TextMatch::Exact(it.to_owned())));
+                let filter = service
+                    .into_iter()
+                    .fold(Filter::everything(), |filter, test| filter.and(test));
+                assert_eq!(found(&snapshot, signal, &filter), expected, "{context}");
+            }
+        }
         let status = storage.status();
         assert_eq!(status.set_aside_count, 0, "{context}");
         let directories = names_in(&self.path("splits")).len();
         assert_eq!(directories as u64, status.split_count, "{context}");
         assert_eq!(names_in(&self.path("compaction")).len(), 0, "{context}");
     }
+}
+
+fn span_request(service: &str, names: &[String]) -> Append {
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| (1, 1, name.as_str(), 10, 20))
+        .collect();
+    spans(service, &rows)
+}
+
+fn log_request(service: &str, names: &[String]) -> Append {
+    let records: Vec<_> = names
+        .iter()
+        .map(|name| json!({"timeUnixNano": "10", "body": {"stringValue": format!("{name} done")}}))
+        .collect();
+    logs(&json!({"resourceLogs": [{
+        "resource": {"attributes": [
+            {"key": "service.name", "value": {"stringValue": service}},
+        ]},
+        "scopeLogs": [{"logRecords": records}],
+    }]}))
 }
 
 fn age() -> u64 {
@@ -249,7 +305,7 @@ async fn check_history(events: &[Event]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     #[test]
     fn any_history_of_appends_seals_merges_expiries_and_crashes_loses_and_repeats_nothing(

@@ -36,6 +36,11 @@ mod view;
 mod wal;
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod history_tests;

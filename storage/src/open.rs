@@ -36,10 +36,13 @@ pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Stora
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
     let catalog_path = config.data_dir.join("catalog.sqlite");
-    if !catalog_path.exists() && writer::is_any_split_in(&directories.splits)? {
+    let mut catalog = if !writer::is_any_split_in(&directories.splits)? {
+        Catalog::open(&catalog_path)?
+    } else if catalog_path.exists() {
+        Catalog::open_existing(&catalog_path)?
+    } else {
         return Err(OpenError::CatalogMissing { path: catalog_path });
-    }
-    let mut catalog = Catalog::open(&catalog_path)?;
+    };
     let low_water = catalog.low_water()?;
     let shared = Arc::new(Shared {
         budget: MemoryBudget::new(config.hot_bytes_max),
@@ -75,13 +78,18 @@ fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> 
     ] {
         files::create_dir(dir)?;
     }
+    // A start that was killed may have made some of them and synced none.
+    files::sync_dir(&config.data_dir)?;
+    if let Err(error) = files::sync_parent(&config.data_dir) {
+        // Whoever may not read it cannot sync it, and may use what is below all the same.
+        tracing::debug!(%error, "failed to sync what the data directory is in");
+    }
     Ok(directories)
 }
 
 /// Replays the WAL into the hot buffer; returns the sequence of the next entry.
 fn recover(shared: &Shared, low_water: u64) -> Result<u64, FileError> {
     let directories = &shared.directories;
-    replay::trim(&directories.wal, low_water)?;
     let mut apply = |entry: Entry| apply_entry(shared, &entry);
     let recovery = replay::replay(
         &directories.wal,

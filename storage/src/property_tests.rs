@@ -15,7 +15,7 @@ use crate::bodies::{BodyRegex, LetterCase, MiningLimits, Needle, PatternMiner};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::{Filter, Predicate, Rows, Test, TextMatch};
 use crate::snapshot::{Snapshot, Source};
-use crate::testing::{found, open};
+use crate::testing::{cases, found, open};
 use crate::{Append, Storage};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -361,7 +361,7 @@ fn check_splits_against_merged(signal: Signal, payloads: &[Vec<u8>], choices: &[
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(cases(16)))]
 
     #[test]
     fn spans_read_and_answer_the_same_after_a_merge(
@@ -381,7 +381,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(cases(40)))]
 
     #[test]
     fn spans_read_and_answer_the_same_in_a_split_as_in_the_hot_buffer(

@@ -276,3 +276,31 @@ async fn a_log_of_many_small_files_comes_back_whole_and_is_trimmed_by_a_seal() {
     assert_eq!(wal_files(), 1);
     assert_eq!(span_names(&storage.snapshot()), ["a", "b", "c"]);
 }
+
+#[tokio::test]
+async fn a_loop_of_restarts_does_not_make_the_log_grow() {
+    let dir = TempDir::new().unwrap();
+    let wal_files = || std::fs::read_dir(dir.path().join("wal")).unwrap().count();
+    let storage = open(dir.path());
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    drop(storage);
+    for _ in 0..20 {
+        let storage = open(dir.path());
+        assert_eq!(span_names(&storage.snapshot()), ["a"]);
+        assert_eq!(wal_files(), 2);
+    }
+    for number in 0..20 {
+        let storage = open(dir.path());
+        storage
+            .append(spans("cart", &[(1, number + 2, "b", 10, 20)]))
+            .await
+            .unwrap();
+    }
+    assert_eq!(wal_files(), 21);
+    open(dir.path()).seal().await.unwrap();
+    assert_eq!(wal_files(), 1);
+    assert_eq!(open(dir.path()).status().span_count, 21);
+}

@@ -30,7 +30,8 @@ pub struct StorageStatus {
     pub unreadable_split_count: u64,
     /// Bytes of the WAL.
     pub wal_bytes: u64,
-    /// Damaged parts of the WAL that were copied to the set-aside directory at start.
+    /// Damaged parts of the WAL that were copied to the set-aside directory at start, and notes
+    /// there of missing ones.
     pub set_aside_count: u64,
     /// What there is of traces on disk.
     pub traces: SignalStatus,

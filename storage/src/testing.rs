@@ -183,3 +183,9 @@ pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// How many cases of a property are tried: as many as `PROPTEST_CASES` says, or so many.
+pub(crate) fn cases(default: u32) -> u32 {
+    let cases = std::env::var_os("PROPTEST_CASES");
+    cases.map_or(default, |text| text.to_str().unwrap().parse().unwrap())
+}

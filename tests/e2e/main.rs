@@ -6,6 +6,7 @@ mod compaction;
 mod compose;
 mod demo;
 mod export;
+mod faults;
 mod import;
 mod ingest_logs;
 mod ingest_traces;

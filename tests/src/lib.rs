@@ -11,6 +11,9 @@
 #![expect(clippy::panic, reason = "test support panics with the full picture")]
 
 mod client;
+#[cfg(target_os = "linux")]
+mod faults;
+mod grpc;
 mod otlp;
 mod process;
 mod python;
@@ -18,8 +21,11 @@ mod shop;
 mod wait;
 
 pub use client::{Answer, HttpClient};
+#[cfg(target_os = "linux")]
+pub use faults::{FailingCalls, limit_handles, open_handles};
+pub use grpc::GrpcClient;
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
 pub use python::{PythonCheckout, python, read_parquet, run_python_checkout};
 pub use shop::ShopProcess;
-pub use wait::{PATIENCE, until};
+pub use wait::{PATIENCE, until, while_there_is_an_answer};

@@ -81,14 +81,15 @@ impl SpandrelProcess {
         self.server.process.kill().await.unwrap();
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        let id = self.server.process.id();
+        id.expect("the server has ended already")
+    }
+
     /// Asks the process to stop, as a service manager does, and expects it to end well.
     pub async fn stop(&mut self) {
-        let id = self
-            .server
-            .process
-            .id()
-            .expect("the server has ended already")
-            .to_string();
+        let id = self.id().to_string();
         let signalled = Command::new("kill")
             .args(["-TERM", &id])
             .status()

@@ -29,3 +29,13 @@ where
         sleep(POLL_INTERVAL).await;
     }
 }
+
+/// Asks again and again, a moment apart, for as long as there is an answer.
+pub async fn while_there_is_an_answer<F>(mut ask: impl FnMut() -> F)
+where
+    F: Future<Output = Option<()>>,
+{
+    while ask().await.is_some() {
+        sleep(POLL_INTERVAL).await;
+    }
+}

@@ -18,6 +18,14 @@ pub(crate) fn chromium() -> Result<()> {
     )
 }
 
+/// A tracer, with which tests follow system calls and make them fail.
+pub(crate) fn strace() -> Result<()> {
+    if !cfg!(target_os = "linux") || is_installed("strace") {
+        return Ok(());
+    }
+    debian_packages(&["strace"], "the tests of power losses need strace")
+}
+
 /// The OpenTelemetry SDK for Python, in a virtual environment of its own under `target`.
 pub(crate) fn python_packages() -> Result<()> {
     let environment = root().join("target/python-venv");

@@ -85,6 +85,7 @@ fn quick() -> Result<()> {
 
 fn test() -> Result<()> {
     install::chromium()?;
+    install::strace()?;
     install::python_packages()?;
     install::front_end_packages()?;
     ui()?;

@@ -15,6 +15,9 @@ pub(crate) struct FileContents {
     pub(crate) damaged: Vec<Range<usize>>,
     /// Where the bytes begin that no whole header follows; the length of the file if all is well.
     pub(crate) tail_start: usize,
+    /// Whether these bytes are what a write leaves that did not come to its end: the beginning of an
+    /// entry, or zeroes. Otherwise they may have been an entry once.
+    pub(crate) is_tail_cut_short: bool,
 }
 
 /// Finds every whole entry of a file, wherever damage lies in it.
@@ -36,7 +39,11 @@ pub(crate) fn read_file(file: &Bytes) -> FileContents {
                     contents.damaged.push(offset..next);
                     offset = next;
                 }
-                None => break,
+                None => {
+                    let is_zero = file.iter().skip(offset).all(|byte| *byte == 0);
+                    contents.is_tail_cut_short = is_zero || problem == BadFrame::CutShort;
+                    break;
+                }
             },
         }
     }
@@ -122,6 +129,28 @@ mod tests {
                 "byte {position}: {:?}",
                 sequences(&contents)
             );
+        }
+    }
+
+    #[test]
+    fn a_tail_that_was_an_entry_once_is_told_from_one_that_never_was() {
+        let whole = file();
+        let last = whole.len() - PAYLOADS[2].len() - format::ENTRY_HEADER_BYTES;
+        let is_cut_short = |file: Vec<u8>| {
+            let contents = read_file(&Bytes::from(file));
+            assert_eq!(contents.tail_start, last);
+            contents.is_tail_cut_short
+        };
+        for cut in last + 1..whole.len() {
+            assert!(is_cut_short(whole[..cut].to_vec()), "cut at {cut}");
+        }
+        let mut zeroed = whole.clone();
+        zeroed[last..].fill(0);
+        assert!(is_cut_short(zeroed));
+        for position in last..whole.len() {
+            let mut bad = whole.clone();
+            bad[position] ^= 0xff;
+            assert!(!is_cut_short(bad), "byte {position}");
         }
     }
 

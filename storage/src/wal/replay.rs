@@ -18,7 +18,8 @@ pub(crate) struct Recovery {
     pub(crate) replayed_entries: u64,
     /// Bytes cut from the end of the newest file: a group that was never acknowledged.
     pub(crate) cut_bytes: u64,
-    /// Stretches of bytes and entries that were copied to the set-aside directory.
+    /// Stretches of bytes and entries that were copied to the set-aside directory, and notes there
+    /// of entries that are missing.
     pub(crate) set_aside_count: u64,
 }
 
@@ -26,6 +27,7 @@ pub(crate) struct Recovery {
 ///
 /// `apply` gets each entry above `low_water`; when it answers `false` the entry cannot be decoded
 /// and is set aside. Damage never stops the start: whole entries behind it are still handed out.
+/// Files that hold no entry above `low_water` are removed.
 pub(crate) fn replay(
     dir: &Path,
     set_aside_dir: &Path,
@@ -37,10 +39,21 @@ pub(crate) fn replay(
         next_sequence: low_water + 1,
         ..Recovery::default()
     };
+    let mut was_damaged = false;
+    let mut next_expected = low_water + 1;
     for (position, (first_sequence, path)) in files.iter().enumerate() {
         let is_newest = position + 1 == files.len();
         let bytes = Bytes::from(files::read(path)?);
         let contents = reader::read_file(&bytes);
+        // The name of the next file alone does not tell: a rotation that failed may have left one
+        // whose name is below entries that were written to this file later.
+        let next_first = files.get(position + 1).map(|(sequence, _)| *sequence);
+        if next_first.is_some_and(|first| first <= low_water + 1)
+            && contents.entries.iter().all(|it| it.sequence <= low_water)
+        {
+            files::remove_file(path)?;
+            continue;
+        }
         let aside = SetAside {
             dir: set_aside_dir,
             first_sequence: *first_sequence,
@@ -50,15 +63,29 @@ pub(crate) fn replay(
             aside.keep(range.clone(), &mut recovery)?;
         }
         let tail = contents.tail_start..bytes.len();
+        let is_damaged = !contents.damaged.is_empty() || !tail.is_empty();
+        let is_unfinished = is_newest && contents.is_tail_cut_short;
+        if !tail.is_empty() && !is_unfinished {
+            aside.keep(tail.clone(), &mut recovery)?;
+        }
         if is_newest {
             cut_tail(path, &contents, tail, &mut recovery)?;
-        } else if !tail.is_empty() {
-            aside.keep(tail, &mut recovery)?;
         }
         // A file none of whose entries can be read must not have its name used again.
         if !contents.entries.is_empty() || !contents.damaged.is_empty() || !is_newest {
             recovery.next_sequence = recovery.next_sequence.max(first_sequence + 1);
         }
+        // What is missing behind damage has been set aside with it.
+        let first = contents
+            .entries
+            .first()
+            .map_or(*first_sequence, |it| it.sequence);
+        if !is_damaged && !was_damaged && next_expected < first {
+            aside.note_missing(next_expected..first, &mut recovery)?;
+        }
+        was_damaged = is_damaged;
+        let last = contents.entries.last();
+        next_expected = next_expected.max(last.map_or(0, |it| it.sequence + 1));
         apply_entries(contents.entries, low_water, &aside, apply, &mut recovery)?;
     }
     Ok(recovery)
@@ -132,11 +159,9 @@ fn cut_tail(
         files::remove_file(path)?;
         return files::sync_parent(path);
     }
-    if tail.is_empty() {
-        Ok(())
-    } else {
-        files::truncate(path, tail.start as u64)
-    }
+    // A killed process may have left whole entries that were never synced. From now on they can be
+    // seen, so they stay.
+    files::truncate(path, tail.start as u64)
 }
 
 /// Copies what cannot be read to a directory of its own, under a name that a repeated recovery
@@ -160,6 +185,17 @@ impl SetAside<'_> {
         recovery: &mut Recovery,
     ) -> Result<(), FileError> {
         self.write(&format!("{sequence:020}.payload"), payload, recovery)
+    }
+
+    /// Entries have numbers without gaps: those of a file that is gone, or was cut, are missing.
+    fn note_missing(
+        &self,
+        sequences: Range<u64>,
+        recovery: &mut Recovery,
+    ) -> Result<(), FileError> {
+        let Range { start, end } = sequences;
+        let note = format!("entries {start} to {} are not in the log\n", end - 1);
+        self.write(&format!("{start:020}.missing"), note.as_bytes(), recovery)
     }
 
     fn write(&self, name: &str, bytes: &[u8], recovery: &mut Recovery) -> Result<(), FileError> {
@@ -332,6 +368,28 @@ mod tests {
             "header, first and second entry: {:?}",
             log.set_aside()
         );
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_empty_is_noted_with_the_numbers_of_its_entries() {
+        let log = Log::new();
+        log.write(&[&[b"1"], &[b"2", b"3"], &[b"4"]]);
+        fs::write(file_path(&log.dir(), 2), b"").unwrap();
+        for _ in 0..2 {
+            let (payloads, recovery) = log.replay(0);
+            assert_eq!(payloads, [b"1", b"4"]);
+            assert_eq!(recovery.set_aside_count, 1);
+            let note = log
+                .root
+                .path()
+                .join("set-aside/00000000000000000002.missing");
+            let note = fs::read_to_string(note).unwrap();
+            assert_eq!(note, "entries 2 to 3 are not in the log\n");
+            fs::remove_file(file_path(&log.dir(), 2)).unwrap_or_default();
+        }
+        // The first one above the mark, too.
+        assert_eq!(log.replay(1).1.set_aside_count, 1);
+        assert_eq!(log.replay(3).1.set_aside_count, 0);
     }
 
     #[test]

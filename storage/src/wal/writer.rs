@@ -1,6 +1,6 @@
 //! Appends groups of entries to the newest WAL file: one write and one fdatasync per group.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,19 +75,26 @@ impl WalWriter {
     /// ended. A disk that was full for a moment must not need a restart.
     fn take_back(&mut self, error: io::Error) -> WalFailure {
         let path = file_path(&self.dir, self.file_first_sequence);
-        let reopen = || {
-            let mut file = OpenOptions::new().write(true).open(&path)?;
-            file.seek(SeekFrom::Start(self.file_bytes))?;
-            Ok::<_, io::Error>(file)
-        };
-        if files::truncate(&path, self.file_bytes).is_ok()
-            && let Ok(file) = reopen()
-        {
-            tracing::warn!(%error, path = %path.display(), "wal refused a write");
-            self.file = file;
-            return WalFailure::Refused(Arc::new(error));
+        match self.cut_to_last_good(&path) {
+            Ok(()) => {
+                tracing::warn!(%error, path = %path.display(), "wal refused a write");
+                WalFailure::Refused(Arc::new(error))
+            }
+            Err(failed) => {
+                tracing::error!(error = %failed, "failed to take back a refused write");
+                WalFailure::Poisoned(self.poison_with(error))
+            }
         }
-        WalFailure::Poisoned(self.poison_with(error))
+    }
+
+    /// By the open handle where that can be done: there may be no other one to have.
+    fn cut_to_last_good(&mut self, path: &Path) -> io::Result<()> {
+        if self.file.set_len(self.file_bytes).is_err() {
+            self.file = OpenOptions::new().write(true).open(path)?;
+            self.file.set_len(self.file_bytes)?;
+        }
+        self.file.sync_all()?;
+        self.file.seek(SeekFrom::Start(self.file_bytes)).map(drop)
     }
 
     /// Whether the newest file has reached its size.
@@ -100,7 +107,17 @@ impl WalWriter {
         if self.poison.is_some() || self.file_first_sequence == self.next_sequence {
             return Ok(());
         }
-        self.file = create_file(&self.dir, self.next_sequence)?;
+        let path = file_path(&self.dir, self.next_sequence);
+        self.file = match create_file(&self.dir, self.next_sequence) {
+            Ok(file) => file,
+            Err(error) => {
+                // What was written to the present file from now on would be trimmed too early.
+                if !fs::exists(&path).is_ok_and(|exists| !exists) {
+                    self.poison_with(io::Error::other(format!("{} stays", path.display())));
+                }
+                return Err(error);
+            }
+        };
         self.file_bytes = format::FILE_HEADER_BYTES as u64;
         self.file_first_sequence = self.next_sequence;
         Ok(())
@@ -153,6 +170,10 @@ fn create_file(dir: &Path, first_sequence: u64) -> Result<File, FileError> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod failure_tests;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,12 @@ impl TimeRange {
 pub trait Clock: Send + Sync + 'static {
     /// The current moment.
     fn now(&self) -> UnixNanos;
+
+    /// Nanoseconds since some moment, counted evenly whatever people do to the clock on the wall. A
+    /// clock that nobody can set may leave this as it is.
+    fn steady_nanos(&self) -> u64 {
+        self.now().0
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
+use model::{TimeRange, UnixNanos};
 use parking_lot::Mutex;
-use storage::{CompactionStatus, SignalStatus, StorageStatus};
+use storage::{CompactionStatus, Deleted, SignalStatus, StorageStatus};
 
 /// What the names of storage's metrics begin with.
 const STORAGE: &str = "spandrel_storage_";
@@ -137,11 +138,6 @@ pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
         ),
         ("wal_bytes", "bytes of the WAL", status.wal_bytes),
         (
-            "wal_set_aside_parts",
-            "damaged or missing parts of the WAL, found at start",
-            status.set_aside_count,
-        ),
-        (
             "wal_failed",
             "1 when the WAL takes nothing more",
             is_wal_failed,
@@ -159,15 +155,153 @@ pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
             status.sealed_split_count,
         ),
         (
-            "expired_splits_total",
-            "splits deleted by age",
-            status.expired_split_count,
+            "refused_appends_total",
+            "appends refused for want of room on the disk",
+            status.disk.refused_append_count,
         ),
     ];
     for (name, help, value) in counters {
         let name = format!("{STORAGE}{name}");
         family(out, &name, "counter", help);
         sample(out, &name, "", value);
+    }
+}
+
+/// Writes what the disk holds, what it may hold, and what was deleted.
+pub(crate) fn render_disk(out: &mut String, status: &StorageStatus) {
+    let (disk, usage) = (&status.disk, &status.disk.usage);
+    let name = format!("{STORAGE}disk_bytes");
+    family(
+        out,
+        &name,
+        "gauge",
+        "bytes on the disk by what they are for",
+    );
+    for (kind, bytes) in [
+        ("data", usage.data_bytes),
+        ("index", usage.index_bytes),
+        ("bodies", usage.body_bytes),
+        ("wal", usage.wal_bytes),
+        ("catalog", usage.catalog_bytes),
+        ("temporary", usage.temporary_bytes),
+        ("set_aside", usage.set_aside_bytes),
+    ] {
+        sample(out, &name, &format!("{{kind=\"{kind}\"}}"), bytes);
+    }
+    let is_short = u64::from(disk.shortage.is_some());
+    let available = disk.available_bytes;
+    let gauges = [
+        (
+            "disk_limit_bytes",
+            "bytes that all of it may take",
+            Some(disk.limit_bytes),
+        ),
+        (
+            "disk_available_bytes",
+            "bytes that may still be written to the disk",
+            available,
+        ),
+        (
+            "disk_short",
+            "1 while appends are refused for want of room on the disk",
+            Some(is_short),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            let name = format!("{STORAGE}{name}");
+            family(out, &name, "gauge", help);
+            sample(out, &name, "", value);
+        }
+    }
+    render_deleted(out, status);
+    render_set_aside(out, status);
+    render_oldest(out, status);
+}
+
+/// Writes what retention has deleted, and why.
+fn render_deleted(out: &mut String, status: &StorageStatus) {
+    type Value = fn(&Deleted) -> u64;
+    let counters: [(&str, &str, Value); 2] = [
+        (
+            "deleted_splits_total",
+            "splits deleted since the start",
+            |it| it.split_count,
+        ),
+        ("deleted_bytes_total", "their bytes on the disk", |it| {
+            it.bytes
+        }),
+    ];
+    for (name, help, value) in counters {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "counter", help);
+        for (reason, deleted) in [
+            ("age", &status.deleted_by_age),
+            ("size", &status.deleted_by_size),
+        ] {
+            sample(
+                out,
+                &name,
+                &format!("{{reason=\"{reason}\"}}"),
+                value(deleted),
+            );
+        }
+    }
+}
+
+/// Writes how much was set aside.
+fn render_set_aside(out: &mut String, status: &StorageStatus) {
+    let parts = status.set_aside.iter().filter(|it| it.is_part_of_wal());
+    let gauges = [
+        (
+            "set_aside",
+            "damaged things that were set aside",
+            status.set_aside.len(),
+        ),
+        (
+            "wal_set_aside_parts",
+            "damaged or missing parts of the WAL among them",
+            parts.count(),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "gauge", help);
+        sample(out, &name, "", value);
+    }
+}
+
+/// Writes how far back the records of each signal go.
+fn render_oldest(out: &mut String, status: &StorageStatus) {
+    let seconds = |moment: UnixNanos| moment.0 as f64 / 1e9;
+    let of_records = |times: Option<TimeRange>| times.map(|times| times.start);
+    for (name, help, moments) in [
+        (
+            "oldest_record_time_seconds",
+            "unix time of the oldest record",
+            [
+                of_records(status.span_times),
+                of_records(status.log_record_times),
+            ],
+        ),
+        (
+            "oldest_sealed_time_seconds",
+            "unix time at which the oldest split was sealed",
+            [status.traces.oldest_sealed, status.logs.oldest_sealed],
+        ),
+    ] {
+        let name = format!("{STORAGE}{name}");
+        family(out, &name, "gauge", help);
+        for (signal, moment) in ["traces", "logs"].into_iter().zip(moments) {
+            if let Some(moment) = moment {
+                sample(
+                    out,
+                    &name,
+                    &format!("{{signal=\"{signal}\"}}"),
+                    seconds(moment),
+                );
+            }
+        }
     }
 }
 
@@ -287,15 +421,24 @@ mod tests {
         status.logs.index_bytes = 7;
         status.traces.backlog_row_count = 8;
         status.compaction.row_count = 9;
+        status.deleted_by_size.bytes = 10;
+        status.disk.usage.body_bytes = 11;
+        status.logs.oldest_sealed = Some(UnixNanos(1_500_000_000));
         status.compaction.cpu_time = std::time::Duration::from_millis(1500);
         let mut text = String::new();
         render_on_disk(&mut text, &status);
+        render_disk(&mut text, &status);
         render_compaction(&mut text, &status.compaction);
         for line in [
             "spandrel_storage_index_bytes{signal=\"traces\"} 0",
             "spandrel_storage_index_bytes{signal=\"logs\"} 7",
             "spandrel_storage_compaction_backlog_rows{signal=\"traces\"} 8",
             "spandrel_storage_compaction_rows_total 9",
+            "spandrel_storage_deleted_bytes_total{reason=\"age\"} 0",
+            "spandrel_storage_deleted_bytes_total{reason=\"size\"} 10",
+            "spandrel_storage_disk_bytes{kind=\"bodies\"} 11",
+            "spandrel_storage_disk_short 0",
+            "spandrel_storage_oldest_sealed_time_seconds{signal=\"logs\"} 1.5",
             "spandrel_storage_compaction_cpu_seconds_total 1.5",
             "spandrel_storage_compaction_failing 0",
         ] {

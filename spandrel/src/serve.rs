@@ -102,8 +102,12 @@ impl Server {
             storage: storage.clone(),
             clock,
             server: info,
-            // Opening wrote and synced a file; since then only a failed write changes the answer.
-            is_ready_to_write: Arc::new(move || watched.status().wal_error.is_none()),
+            // Opening wrote and synced a file, unless the disk was full; since then only a failed
+            // write changes the answer.
+            is_ready_to_write: Arc::new(move || {
+                let status = watched.status();
+                status.is_wal_open && status.wal_error.is_none()
+            }),
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
             })],

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use crate::Shared;
 use crate::error::AppendError;
 use crate::sealer::SealerCommand;
 use crate::view::{Acknowledged, Frozen};
+use crate::wal::format::ENTRY_HEADER_BYTES;
 use crate::wal::writer::{WalFailure, WalWriter};
 
 /// A group is closed when its payloads reach this size, so that one sync never waits for too much.
@@ -81,10 +83,7 @@ impl Appender {
     }
 
     fn append_group(&mut self, group: Vec<PendingAppend>) {
-        let entries = group
-            .iter()
-            .map(|append| (append.batch.signal, append.payload.as_ref()));
-        let written = self.wal.append_group(entries);
+        let written = self.take_room(&group).and_then(|()| self.write(&group));
         let budget_bytes: u64 = group
             .iter()
             .map(|append| append.batch.size.budget_bytes)
@@ -93,12 +92,7 @@ impl Appender {
             .into_iter()
             .map(|append| (append.batch, append.answer))
             .unzip();
-        let result = written
-            .and_then(|_| self.publish(batches))
-            .map_err(|failure| match failure {
-                WalFailure::Refused(source) => AppendError::WalRefused { source },
-                WalFailure::Poisoned(source) => AppendError::WalPoisoned { source },
-            });
+        let result = written.and_then(|()| self.publish(batches).map_err(to_append_error));
         if result.is_err() {
             self.shared.budget.give_back(budget_bytes);
         }
@@ -113,6 +107,29 @@ impl Appender {
                 tracing::debug!("an append was answered after its sender stopped waiting");
             }
         }
+    }
+
+    /// A group that does not fit is refused before it is written: what is left of the disk is for
+    /// seals and for the catalog.
+    fn take_room(&self, group: &[PendingAppend]) -> Result<(), AppendError> {
+        let bytes: usize = group
+            .iter()
+            .map(|append| append.payload.len() + ENTRY_HEADER_BYTES)
+            .sum();
+        let taken = self
+            .shared
+            .disk
+            .take_for_append(bytes as u64, group.len() as u64);
+        taken.map_err(|source| AppendError::NoRoom { source })
+    }
+
+    fn write(&mut self, group: &[PendingAppend]) -> Result<(), AppendError> {
+        let entries = group
+            .iter()
+            .map(|append| (append.batch.signal, append.payload.as_ref()));
+        self.wal.append_group(entries).map_err(to_append_error)?;
+        self.shared.is_wal_open.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Visible before the answer: whoever hears of success and asks then finds the rows.
@@ -149,5 +166,12 @@ impl Appender {
         if self.shared.is_seal_due() && self.sealer.try_send(SealerCommand::Check).is_err() {
             tracing::trace!("the sealer has been told already");
         }
+    }
+}
+
+fn to_append_error(failure: WalFailure) -> AppendError {
+    match failure {
+        WalFailure::Refused(source) => AppendError::WalRefused { source },
+        WalFailure::Poisoned(source) => AppendError::WalPoisoned { source },
     }
 }

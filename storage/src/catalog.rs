@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use model::{Signal, TimeRange, UnixNanos};
 use rusqlite::{
-    Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
+    params,
 };
 
 use crate::split::id::SplitId;
+use crate::steady_clock::Reading;
 
 /// Raised when the tables change.
 const CATALOG_VERSION: i64 = 2;
@@ -58,6 +60,36 @@ pub enum CatalogError {
     },
 }
 
+impl CatalogError {
+    /// Whether the catalog is not what was written: it can be made again from the splits.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::DamagedRow { .. } => true,
+            Self::Version { .. } => false,
+            Self::Sqlite { source, .. } => match source.as_ref() {
+                // Unknown is what a table or a column is that is not there.
+                rusqlite::Error::SqliteFailure(failure, _) => matches!(
+                    failure.code,
+                    ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown
+                ),
+                // The file was read, and a statement or a value did not fit.
+                _ => true,
+            },
+        }
+    }
+
+    /// Whether the disk refused, because it is full for example; the catalog itself is well.
+    pub(crate) fn is_disk_failure(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+        )
+    }
+}
+
 /// What the catalog knows of a published split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublishedSplit {
@@ -98,6 +130,28 @@ impl Catalog {
             return Err(CatalogError::Damaged { path });
         }
         Self::open(path)
+    }
+
+    /// Opens a catalog that must be there on a disk that takes nothing, not even the tables that
+    /// this version adds. Changes succeed when there is room again.
+    pub(crate) fn open_on_full_disk(path: &Path) -> Result<Self, CatalogError> {
+        let catalog = Self::connect(path)?;
+        catalog.check()?;
+        Ok(catalog)
+    }
+
+    /// Makes a catalog of these splits, in one file, which the caller renames when it is complete.
+    pub(crate) fn create_of(
+        path: &Path,
+        splits: &[PublishedSplit],
+        low_water: u64,
+    ) -> Result<(), CatalogError> {
+        let mut catalog = Self::open(path)?;
+        catalog.publish(splits, 0..low_water)?;
+        catalog
+            .connection
+            .close()
+            .map_err(|(_, error)| failed("close", path)(error))
     }
 
     fn connect(path: &Path) -> Result<Self, CatalogError> {
@@ -162,6 +216,11 @@ impl Catalog {
                      end_unix_nano INTEGER NOT NULL,
                      size_bytes INTEGER NOT NULL,
                      sealed_unix_nano INTEGER NOT NULL
+                 ) STRICT;
+                 CREATE TABLE IF NOT EXISTS clock (
+                     id INTEGER PRIMARY KEY CHECK (id = 1),
+                     steady_unix_nano INTEGER NOT NULL,
+                     wall_unix_nano INTEGER NOT NULL
                  ) STRICT;",
             )?;
             let version = transaction
@@ -203,6 +262,36 @@ impl Catalog {
         read_low_water(&self.connection)
             .map(i64::cast_unsigned)
             .map_err(failed("read the low-water mark", &self.path))
+    }
+
+    /// What the clocks showed when the storage was last seen open.
+    pub(crate) fn clock(&self) -> Result<Option<Reading>, CatalogError> {
+        let sql = "SELECT steady_unix_nano, wall_unix_nano FROM clock";
+        self.connection
+            .query_row(sql, [], |row| {
+                Ok(Reading {
+                    steady: UnixNanos::from_column(row.get(0)?),
+                    wall: UnixNanos::from_column(row.get(1)?),
+                })
+            })
+            .optional()
+            // A catalog that was opened on a full disk may not have the table yet.
+            .or_else(|error| match error {
+                rusqlite::Error::SqlInputError { .. } => Ok(None),
+                error => Err(error),
+            })
+            .map_err(failed("read the clock", &self.path))
+    }
+
+    /// Remembers what the clocks show.
+    pub(crate) fn set_clock(&mut self, reading: Reading) -> Result<(), CatalogError> {
+        self.in_transaction("remember the clock", |transaction| {
+            transaction.execute(
+                "INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2)",
+                [reading.steady.to_column(), reading.wall.to_column()],
+            )?;
+            Ok(())
+        })
     }
 
     /// Publishes splits and raises the WAL low-water mark, both or neither; durable on return. Fails
@@ -380,122 +469,4 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) 
 }
 
 #[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn split(range: Range<u64>) -> PublishedSplit {
-        PublishedSplit {
-            id: SplitId::new(UnixNanos((range.start + 1) * 1_000_000)),
-            signal: Signal::Logs,
-            row_count: 3,
-            time_range: TimeRange {
-                start: UnixNanos(range.start),
-                end: UnixNanos(range.end),
-            },
-            size_bytes: 77,
-            sealed: UnixNanos(5),
-        }
-    }
-
-    #[test]
-    fn published_splits_and_the_low_water_mark_survive_reopening() {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("catalog.sqlite");
-        let splits = [split(0..10), split(5..u64::MAX)];
-        let mut catalog = Catalog::open(&path).unwrap();
-        catalog.publish(&splits, 0..41).unwrap();
-        drop(catalog);
-        let mut catalog = Catalog::open(&path).unwrap();
-        assert_eq!(catalog.low_water().unwrap(), 41);
-        assert_eq!(catalog.list_splits().unwrap(), splits);
-        catalog.remove(&[splits[0].id.clone()]).unwrap();
-        assert_eq!(catalog.list_splits().unwrap(), splits[1..]);
-    }
-
-    #[test]
-    fn a_publish_that_fails_leaves_the_low_water_mark_where_it_was() {
-        let dir = TempDir::new().unwrap();
-        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
-        let first = split(0..1);
-        catalog.publish(std::slice::from_ref(&first), 0..5).unwrap();
-        let again = catalog.publish(&[first], 5..9);
-        assert!(matches!(
-            again,
-            Err(CatalogError::Sqlite {
-                operation: "publish",
-                ..
-            })
-        ));
-        assert_eq!(catalog.low_water().unwrap(), 5);
-        let stale = catalog.publish(&[split(0..1)], 4..9);
-        assert!(matches!(
-            stale,
-            Err(CatalogError::Sqlite {
-                operation: "publish",
-                ..
-            })
-        ));
-        assert_eq!(catalog.list_splits().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_split_replaces_others_only_when_all_of_them_are_there() {
-        let dir = TempDir::new().unwrap();
-        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
-        let [a, b, gone, merged] = [0, 1, 2, 3].map(|start| split(start..start + 1));
-        catalog.publish(&[a.clone(), b.clone()], 0..5).unwrap();
-        let refused = catalog.replace(&[a.id.clone(), gone.id], &merged);
-        assert!(matches!(
-            refused,
-            Err(CatalogError::Sqlite {
-                operation: "replace splits",
-                ..
-            })
-        ));
-        assert_eq!(catalog.list_splits().unwrap(), [a.clone(), b.clone()]);
-        catalog.replace(&[a.id, b.id], &merged).unwrap();
-        assert_eq!(catalog.list_splits().unwrap(), [merged]);
-        assert_eq!(catalog.low_water().unwrap(), 5);
-    }
-
-    #[test]
-    fn a_catalog_without_a_checksum_gets_one_and_one_whose_rows_have_changed_is_refused() {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("catalog.sqlite");
-        let mut catalog = Catalog::open(&path).unwrap();
-        catalog.publish(&[split(0..1), split(1..2)], 0..5).unwrap();
-        let old = "DROP TABLE catalog_checksum; UPDATE catalog_version SET version = 1";
-        catalog.connection.execute_batch(old).unwrap();
-        drop(catalog);
-        let catalog = Catalog::open(&path).unwrap();
-        assert_eq!(catalog.list_splits().unwrap().len(), 2);
-        for change in [
-            "UPDATE wal_low_water SET sequence = 6",
-            "UPDATE splits SET row_count = 4",
-            "DELETE FROM splits WHERE start_unix_nano = 1",
-        ] {
-            let copy = dir.path().join("copy");
-            std::fs::copy(&path, &copy).unwrap();
-            let changed = Connection::open(&copy).unwrap();
-            changed.execute(change, []).unwrap();
-            let refused = Catalog::open(&copy).unwrap_err();
-            assert!(matches!(refused, CatalogError::Damaged { .. }), "{change}");
-        }
-    }
-
-    #[test]
-    fn a_catalog_of_another_version_is_refused() {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("catalog.sqlite");
-        let catalog = Catalog::open(&path).unwrap();
-        catalog
-            .connection
-            .execute("UPDATE catalog_version SET version = 99", [])
-            .unwrap();
-        drop(catalog);
-        let found = Catalog::open(&path).unwrap_err();
-        assert!(matches!(found, CatalogError::Version { found: 99, .. }));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::byte_size::parse_byte_size;
+use crate::disk::limit::MaxDisk;
 
 /// Where telemetry is kept and for how long.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,6 +18,14 @@ pub struct StorageArgs {
     /// (e.g. 36h, 7d).
     #[arg(long, env = "SPANDREL_RETENTION_AGE", default_value = "7d", value_parser = humantime::parse_duration)]
     pub retention_age: Duration,
+    /// Largest size of everything in the data directory, as bytes (e.g. 20GiB) or as a share of the
+    /// disk (e.g. 80%); the oldest records are deleted to keep within it, split by split.
+    #[arg(long, env = "SPANDREL_MAX_DISK", default_value = "80%")]
+    pub max_disk: MaxDisk,
+    /// Age below which no record is deleted to keep within --max-disk; when only such records are
+    /// left, senders are told to retry later.
+    #[arg(long, env = "SPANDREL_MIN_RETENTION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub min_retention: Duration,
     /// Memory held by records not yet in a split at which a split is written.
     #[arg(long, env = "SPANDREL_SEAL_BYTES", default_value = "64MiB", value_parser = parse_byte_size)]
     pub seal_bytes: NonZeroU64,
@@ -49,6 +58,8 @@ pub struct StorageArgs {
 pub struct StorageConfig {
     pub(crate) data_dir: PathBuf,
     pub(crate) retention_age: Duration,
+    pub(crate) max_disk: MaxDisk,
+    pub(crate) min_retention: Duration,
     pub(crate) seal_bytes: u64,
     pub(crate) seal_rows: u64,
     pub(crate) seal_age: Duration,
@@ -76,6 +87,12 @@ pub enum ConfigError {
         /// The flag at fault.
         flag: &'static str,
     },
+    /// A large export request would never fit.
+    #[error("--max-disk ({max_disk_bytes}) must be at least {MAX_DISK_BYTES_MIN}")]
+    MaxDiskTooSmall {
+        /// The size asked for.
+        max_disk_bytes: u64,
+    },
     /// Row numbers of a split are 32 bits wide.
     #[error("{flag} ({rows}) must be at most {SPLIT_ROWS_MAX}")]
     TooManyRows {
@@ -89,6 +106,10 @@ pub enum ConfigError {
 /// Largest number of rows at which sealing may start, and that a merge may make; a split stays far
 /// below 2^31 rows.
 const SPLIT_ROWS_MAX: u64 = 100_000_000;
+
+/// Smallest size of the data directory: the largest export request fits twice, in the WAL and in a
+/// split.
+const MAX_DISK_BYTES_MIN: u64 = 64 << 20;
 
 impl TryFrom<StorageArgs> for StorageConfig {
     type Error = ConfigError;
@@ -109,6 +130,13 @@ impl TryFrom<StorageArgs> for StorageConfig {
         if args.seal_age.is_zero() {
             return Err(ConfigError::ZeroDuration { flag: "--seal-age" });
         }
+        if let MaxDisk::Bytes(bytes) = args.max_disk
+            && bytes.get() < MAX_DISK_BYTES_MIN
+        {
+            return Err(ConfigError::MaxDiskTooSmall {
+                max_disk_bytes: bytes.get(),
+            });
+        }
         for (flag, rows) in [
             ("--seal-rows", args.seal_rows.get()),
             ("--compaction-rows-max", args.compaction_rows_max.get()),
@@ -120,6 +148,8 @@ impl TryFrom<StorageArgs> for StorageConfig {
         Ok(Self {
             data_dir: args.data_dir,
             retention_age: args.retention_age,
+            max_disk: args.max_disk,
+            min_retention: args.min_retention,
             seal_bytes,
             seal_rows: args.seal_rows.get(),
             seal_age: args.seal_age,
@@ -138,6 +168,8 @@ impl StorageConfig {
         Self {
             data_dir: data_dir.into(),
             retention_age: Duration::from_secs(7 * 24 * 3600),
+            max_disk: MaxDisk::Percent(80),
+            min_retention: Duration::from_secs(3600),
             seal_bytes: 64 << 20,
             seal_rows: 500_000,
             seal_age: Duration::from_secs(300),
@@ -198,6 +230,17 @@ mod tests {
         }
         let error = parse(&["--seal-age", "0s"]).unwrap_err();
         assert_eq!(error, "--seal-age must be longer than zero");
+    }
+
+    #[test]
+    fn a_disk_limit_is_a_size_or_a_share_and_large_enough_for_a_request() {
+        let max_disk = |text| parse(&["--max-disk", text]).map(|config| config.max_disk);
+        assert_eq!(max_disk("75%"), Ok(MaxDisk::Percent(75)));
+        let bytes = NonZeroU64::new(64 << 20).unwrap();
+        assert_eq!(max_disk("64MiB"), Ok(MaxDisk::Bytes(bytes)));
+        let error = max_disk("63MiB").unwrap_err();
+        assert_eq!(error, "--max-disk (66060288) must be at least 67108864");
+        assert!(max_disk("0%").unwrap_err().contains("expected 1% to 100%"));
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Crash {
             let status = storage.status();
             assert_eq!(status.unreadable_split_count, 0, "{context}");
             if [Loss::All, Loss::Nothing].contains(&self.loss) {
-                assert_eq!(status.set_aside_count, 0, "{context}");
+                assert_eq!(status.set_aside, [], "{context}");
             }
             storage
         };

@@ -11,6 +11,7 @@ use tantivy::TantivyError;
 
 pub use crate::bodies::BodiesError;
 pub use crate::catalog::CatalogError;
+pub use crate::disk::room::Shortage;
 pub use crate::files::FileError;
 
 /// Why the storage could not be opened.
@@ -28,7 +29,7 @@ pub enum OpenError {
         /// The directory.
         data_dir: PathBuf,
     },
-    /// There are splits and no catalog. Starting with an empty one would delete them.
+    /// There are splits and no catalog. A server would make one; who only reads does not.
     #[error("catalog {} is missing, and there are splits that it should list", path.display())]
     CatalogMissing {
         /// Where the catalog should be.
@@ -69,6 +70,13 @@ pub enum AppendError {
         /// Length of the queue.
         queue_requests: usize,
     },
+    /// There is no room on the disk; there is again when retention or somebody else has freed some.
+    #[error("no room on the disk")]
+    NoRoom {
+        /// What is missing.
+        #[source]
+        source: Shortage,
+    },
     /// The server is going down.
     #[error("storage is shutting down")]
     ShuttingDown,
@@ -102,6 +110,7 @@ impl AppendError {
         match self {
             Self::Full { .. }
             | Self::Overloaded { .. }
+            | Self::NoRoom { .. }
             | Self::WalRefused { .. }
             | Self::ShuttingDown => true,
             Self::TooLarge { .. } | Self::WalPoisoned { .. } => false,
@@ -185,6 +194,35 @@ pub enum ReadError {
         /// How many rows there are.
         row_count: u32,
     },
+}
+
+impl ReadError {
+    /// What is damaged, if it is certain that something is: bytes that are not what was written, or
+    /// a file that is not there. What the system refuses today it may grant tomorrow, and what
+    /// another version wrote is not damaged.
+    pub(crate) fn damage(&self) -> Option<String> {
+        match self {
+            Self::Damaged { file, .. } => Some(format!("file {file} is damaged")),
+            Self::File(error) if error.source.kind() == io::ErrorKind::NotFound => {
+                let name = error.path.file_name().unwrap_or_default();
+                Some(format!("file {} is missing", name.to_string_lossy()))
+            }
+            Self::Metadata {
+                source: MetadataError::Json(_) | MetadataError::WrongSplit,
+                ..
+            } => Some("its metadata is damaged".to_owned()),
+            Self::File(_)
+            | Self::Metadata { .. }
+            | Self::Columns { .. }
+            | Self::Bodies { .. }
+            | Self::Index { .. }
+            | Self::Panicked { .. }
+            | Self::Batch(_)
+            | Self::Arrow(_)
+            | Self::UnknownColumn { .. }
+            | Self::BadRow { .. } => None,
+        }
+    }
 }
 
 /// What is wrong with the metadata of a split.

@@ -135,12 +135,12 @@ impl Export {
         out: impl io::Write + Send,
     ) -> Result<Exported, ExportError> {
         let mut writing = self.start(out)?;
-        for split in snapshot.unreadable_splits() {
-            if split.signal == self.signal && self.filter.may_match(&split.time_range) {
+        for it in snapshot.unreadable() {
+            if it.signal == self.signal && self.filter.may_match(&it.time_range) {
                 writing.unread.push(Unread {
-                    place: format!("split {}", split.split_id),
+                    place: it.name.clone(),
                     row_count: None,
-                    reason: split.reason.clone(),
+                    reason: it.reason.clone(),
                 });
             }
         }

@@ -128,6 +128,18 @@ pub(crate) fn remove_dir(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes everything in a directory, which stays.
+pub(crate) fn clear_dir(path: &Path) -> Result<(), FileError> {
+    for entry in list_dir(path)? {
+        if entry.is_dir() {
+            remove_dir(&entry)?;
+        } else {
+            remove_file(&entry)?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at("read file", path))

@@ -243,7 +243,7 @@ impl History {
             }
         }
         let status = storage.status();
-        assert_eq!(status.set_aside_count, 0, "{context}");
+        assert_eq!(status.set_aside, [], "{context}");
         let directories = names_in(&self.path("splits")).len();
         assert_eq!(directories as u64, status.split_count, "{context}");
         assert_eq!(names_in(&self.path("compaction")).len(), 0, "{context}");

@@ -19,22 +19,29 @@ mod catalog;
 mod columns;
 mod compaction;
 mod config;
+mod damage;
+mod disk;
 mod files;
 mod hot;
 mod lock;
 mod open;
 mod patterns;
+mod rebuild;
 mod retention;
 mod retry;
 mod row_set;
 mod sealer;
+mod set_aside;
 mod snapshot;
 mod split;
 mod status;
+mod steady_clock;
 mod text_index;
 mod view;
 mod wal;
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod crash_tests;
@@ -47,7 +54,11 @@ mod history_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod retention_tests;
+#[cfg(test)]
 mod seal_tests;
+#[cfg(test)]
+mod start_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -70,23 +81,28 @@ use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
 use crate::compaction::policy::{self, Settings};
 use crate::compaction::worker::CompactorCommand;
+use crate::disk::Disk;
 use crate::error::SealError;
 use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
 use crate::sealer::SealerCommand;
 use crate::status::Counters;
+use crate::steady_clock::SteadyClock;
 use crate::view::{Acknowledged, View};
 
 pub use archive::{Archive, Unread};
 pub use byte_size::{ByteSizeError, parse_byte_size};
 pub use config::{ConfigError, StorageArgs, StorageConfig};
+pub use disk::DiskStatus;
+pub use disk::limit::{MaxDisk, MaxDiskError};
+pub use disk::room::Shortage;
+pub use disk::usage::DiskUsage;
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
 pub use patterns::PatternCount;
-pub use snapshot::{
-    Columns, Match, OperationCount, Snapshot, Source, Step, TimeOrder, UnreadableSplit,
-};
-pub use status::{CompactionStatus, SignalStatus, StorageStatus};
+pub use set_aside::SetAside;
+pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, Step, TimeOrder, Unreadable};
+pub use status::{CompactionStatus, Deleted, SignalStatus, StorageStatus};
 
 /// An accepted export request.
 #[derive(Debug, Clone)]
@@ -131,13 +147,19 @@ struct Running {
 /// What the threads and the handles share.
 struct Shared {
     config: StorageConfig,
-    clock: Arc<dyn Clock>,
+    /// By which everything here grows old.
+    clock: SteadyClock,
     directories: Directories,
     view: View,
     budget: MemoryBudget,
+    disk: Disk,
     counters: Counters,
+    /// What the set-aside directory holds.
+    set_aside: Mutex<Vec<SetAside>>,
     /// Set when compaction is to end.
     is_compaction_stopped: AtomicBool,
+    /// Whether the WAL has had a file since the start.
+    is_wal_open: AtomicBool,
     _lock: DirectoryLock,
 }
 
@@ -382,6 +404,7 @@ impl Shared {
         let age_nanos = u64::try_from(self.config.seal_age.as_nanos()).unwrap_or(u64::MAX);
         let is_old = |oldest: UnixNanos| oldest.0.saturating_add(age_nanos) <= self.clock.now().0;
         size.row_count >= self.config.seal_rows
+            || size.wal_bytes >= self.disk.room().wal_bytes_max()
             || size.budget_bytes >= self.config.seal_bytes
             || size.oldest_arrival.is_some_and(is_old)
     }
@@ -406,13 +429,16 @@ impl Shared {
         let mut status = StorageStatus {
             hot_bytes: self.budget.used_bytes(),
             hot_bytes_max: self.budget.capacity_bytes(),
-            unreadable_split_count: snapshot.unreadable_splits().len() as u64,
+            unreadable_split_count: self.view.unreadable_count() as u64,
             wal_bytes,
-            set_aside_count: counts.set_aside_count,
+            set_aside: self.set_aside.lock().clone(),
             sealed_split_count: counts.sealed_split_count,
-            expired_split_count: counts.expired_split_count,
+            deleted_by_age: counts.deleted_by_age,
+            deleted_by_size: counts.deleted_by_size,
+            disk: self.disk.status(),
             last_seal_error: counts.last_seal_error,
             wal_error: counts.wal_error,
+            is_wal_open: self.is_wal_open.load(Ordering::Acquire),
             compaction: counts.compaction,
             ..StorageStatus::default()
         };
@@ -420,6 +446,11 @@ impl Shared {
             for source in snapshot.sources(signal) {
                 status.add_source(source);
             }
+        }
+        for on_disk in [&mut status.traces, &mut status.logs] {
+            // People compare it with their own clocks.
+            let sealed = on_disk.oldest_sealed;
+            on_disk.oldest_sealed = sealed.map(|sealed| self.clock.on_the_wall(sealed));
         }
         let settings = Settings::new(&self.config);
         let now = self.clock.now();

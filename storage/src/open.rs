@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use model::{Clock, otlp};
 use parking_lot::Mutex;
@@ -15,19 +17,24 @@ use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
 use crate::compaction::worker::Compactor;
 use crate::config::StorageConfig;
+use crate::damage;
+use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::files::{self, FileError};
 use crate::hot::BatchSize;
 use crate::lock::DirectoryLock;
+use crate::rebuild;
 use crate::retention;
 use crate::retry::Retry;
 use crate::sealer::Sealer;
 use crate::split::reader::Split;
 use crate::split::writer;
 use crate::status::Counters;
-use crate::view::{Acknowledged, View};
+use crate::steady_clock::{Reading, SteadyClock};
+use crate::view::{Acknowledged, SealedMarks, View};
+use crate::wal::attempts::Attempts;
 use crate::wal::format::Entry;
-use crate::wal::replay;
+use crate::wal::replay::{self, Applied, Aside};
 use crate::wal::writer::WalWriter;
 use crate::{Directories, Inner, Running, Shared, Storage};
 
@@ -35,31 +42,48 @@ use crate::{Directories, Inner, Running, Shared, Storage};
 pub(crate) fn open(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Storage, OpenError> {
     let directories = create_directories(&config)?;
     let lock = DirectoryLock::acquire(&config.data_dir)?;
-    let catalog_path = config.data_dir.join("catalog.sqlite");
-    let mut catalog = if !writer::is_any_split_in(&directories.splits)? {
-        Catalog::open(&catalog_path)?
-    } else if catalog_path.exists() {
-        Catalog::open_existing(&catalog_path)?
-    } else {
-        return Err(OpenError::CatalogMissing { path: catalog_path });
-    };
+    let mut catalog = rebuild::open_catalog(&config.data_dir, &directories)?;
     let low_water = catalog.low_water()?;
+    let clock = resume_clock(&catalog, clock, config.retention_age)?;
     let shared = Arc::new(Shared {
         budget: MemoryBudget::new(config.hot_bytes_max),
+        disk: Disk::new(&config),
         config,
         clock,
         directories,
         view: View::default(),
         counters: Counters::default(),
+        set_aside: Mutex::default(),
         is_compaction_stopped: AtomicBool::new(false),
+        is_wal_open: AtomicBool::new(false),
         _lock: lock,
     });
-    open_splits(&shared, &catalog)?;
+    open_splits(&shared, &mut catalog)?;
+    // Before retention, which may delete the split that says the most.
+    let marks = shared.view.sealed_marks();
     retention::run(&shared, &mut catalog);
-    let next_sequence = recover(&shared, low_water)?;
+    let next_sequence = recover(&shared, low_water, marks)?;
+    damage::list(&shared);
     let wal_dir = &shared.directories.wal;
-    let wal = WalWriter::create(wal_dir, next_sequence, shared.config.wal_file_bytes)?;
-    start(shared, wal, catalog, low_water)
+    let wal = WalWriter::open(wal_dir, next_sequence, shared.config.wal_file_bytes);
+    shared.is_wal_open.store(wal.is_open(), Ordering::Release);
+    start(shared, wal, catalog, low_water, marks)
+}
+
+/// Without a reading the newest seal tells when the storage was last open.
+fn resume_clock(
+    catalog: &Catalog,
+    clock: Arc<dyn Clock>,
+    retention_age: Duration,
+) -> Result<SteadyClock, OpenError> {
+    let splits = catalog.list_splits()?;
+    let newest_seal = splits.iter().map(|split| split.sealed).max();
+    let at_seal = newest_seal.map(|sealed| Reading {
+        steady: sealed,
+        wall: sealed,
+    });
+    let last = catalog.clock()?.or(at_seal);
+    Ok(SteadyClock::resume(clock, last, retention_age))
 }
 
 fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {
@@ -88,29 +112,47 @@ fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> 
 }
 
 /// Replays the WAL into the hot buffer; returns the sequence of the next entry.
-fn recover(shared: &Shared, low_water: u64) -> Result<u64, FileError> {
+fn recover(shared: &Shared, low_water: u64, marks: SealedMarks) -> Result<u64, FileError> {
     let directories = &shared.directories;
-    let mut apply = |entry: Entry| apply_entry(shared, &entry);
-    let recovery = replay::replay(
-        &directories.wal,
-        &directories.set_aside,
-        low_water,
-        &mut apply,
-    )?;
-    shared
-        .counters
-        .change(|counts| counts.set_aside_count = recovery.set_aside_count);
+    let mut attempts = Attempts::begin(&shared.config.data_dir.join(ATTEMPTS_FILE));
+    let mut apply = |entry: Entry| {
+        if entry.sequence <= marks.of(entry.signal) {
+            Applied::InSplit
+        } else if attempts.may_apply(entry.sequence) {
+            apply_entry(shared, &entry)
+        } else {
+            Applied::Poisonous
+        }
+    };
+    let aside = Aside {
+        dir: &directories.set_aside,
+        now: shared.clock.now(),
+    };
+    let recovery = replay::replay(&directories.wal, aside, low_water, &mut apply)?;
+    attempts.end();
     tracing::info!(
         entries = recovery.replayed_entries,
         cut_bytes = recovery.cut_bytes,
         set_aside = recovery.set_aside_count,
         "replayed wal"
     );
-    Ok(recovery.next_sequence)
+    Ok(recovery.next_sequence.max(marks.highest() + 1))
 }
 
-/// Makes the rows of an entry visible again; `false` when they cannot be decoded.
-fn apply_entry(shared: &Shared, entry: &Entry) -> bool {
+/// Where the progress of a replay is noted, in the data directory.
+const ATTEMPTS_FILE: &str = "replaying";
+
+/// Makes the rows of an entry visible again. A decoder that panics must not end every start.
+fn apply_entry(shared: &Shared, entry: &Entry) -> Applied {
+    let applied = catch_unwind(AssertUnwindSafe(|| apply_guarded(shared, entry)));
+    if applied.unwrap_or(false) {
+        Applied::Visible
+    } else {
+        Applied::Undecodable
+    }
+}
+
+fn apply_guarded(shared: &Shared, entry: &Entry) -> bool {
     let batch = match otlp::replay(entry.signal, &entry.payload) {
         Ok(batch) => batch,
         Err(error) => {
@@ -145,6 +187,7 @@ fn start(
     wal: WalWriter,
     catalog: Catalog,
     low_water: u64,
+    marks: SealedMarks,
 ) -> Result<Storage, OpenError> {
     let (appender_commands, receiver) = mpsc::channel(shared.config.wal_queue_requests);
     let (sealer_commands, sealer_receiver) = std::sync::mpsc::sync_channel(SEALER_QUEUE_COMMANDS);
@@ -156,7 +199,9 @@ fn start(
         shared: Arc::clone(&shared),
         catalog,
         low_water,
+        marks,
         retry: Retry::default(),
+        clock_ticks: 0,
         compactor: compactor_commands.clone(),
     };
     let compactor = Compactor {
@@ -201,9 +246,11 @@ const SEALER_QUEUE_COMMANDS: usize = 8;
 const COMPACTOR_QUEUE_COMMANDS: usize = 1;
 
 /// Opens what the catalog lists and removes what it does not list.
-fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
+fn open_splits(shared: &Shared, catalog: &mut Catalog) -> Result<(), OpenError> {
     let dir = &shared.directories.splits;
-    let published = catalog.list_splits()?;
+    let deleted = writer::list_deleted(dir)?;
+    let mut published = catalog.list_splits()?;
+    published.retain(|split| !deleted.contains(&split.id));
     let ids: HashSet<&str> = published.iter().map(|split| split.id.as_str()).collect();
     writer::remove_unpublished(dir, |name| ids.contains(name))?;
     writer::remove_temporary(&shared.directories.compaction)?;
@@ -212,7 +259,10 @@ fn open_splits(shared: &Shared, catalog: &Catalog) -> Result<(), OpenError> {
             Ok(opened) => shared.view.add_split(split.clone(), opened),
             Err(error) => {
                 tracing::error!(%error, split_id = %split.id, "failed to open split");
-                shared.view.add_unreadable(split.clone(), error.to_string());
+                shared.view.add_unreadable(split.clone());
+                if let Some(reason) = error.damage() {
+                    damage::set_aside(shared, catalog, split, &reason);
+                }
             }
         }
     }

@@ -1,13 +1,10 @@
 //! Promises about splits: how they come to be, how long they stay, and what damage does to them.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use model::Signal;
 use tempfile::TempDir;
 
-use crate::error::{OpenError, ReadError, SealError};
-use crate::filter::Filter;
+use crate::error::SealError;
 use crate::testing::{ManualClock, open, open_with, span_names, spans};
 use crate::{Storage, StorageConfig};
 
@@ -73,7 +70,7 @@ async fn splits_older_than_the_retention_age_are_deleted_and_old_snapshots_still
     clock.set(1_000 + age_nanos);
     storage.expire().await;
     assert_eq!(span_names(&storage.snapshot()), ["new"]);
-    assert_eq!(storage.status().expired_split_count, 1);
+    assert_eq!(storage.status().deleted_by_age.split_count, 1);
     let directories = || {
         std::fs::read_dir(dir.path().join("splits"))
             .unwrap()
@@ -85,54 +82,10 @@ async fn splits_older_than_the_retention_age_are_deleted_and_old_snapshots_still
     assert_eq!(directories(), 1);
     drop(storage);
 
+    let storage = Storage::open(config(), Arc::<ManualClock>::clone(&clock)).unwrap();
     clock.set(2_000 + age_nanos);
-    let storage = Storage::open(config(), clock).unwrap();
+    storage.expire().await;
     assert_eq!(span_names(&storage.snapshot()), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_damaged_split_is_an_error_and_the_others_stay_readable() {
-    let dir = TempDir::new().unwrap();
-    let storage = open(dir.path());
-    for (span, name) in [(1, "a"), (2, "b"), (3, "c")] {
-        storage
-            .append(spans("cart", &[(1, span, name, 10, 20)]))
-            .await
-            .unwrap();
-        storage.seal().await.unwrap();
-    }
-    drop(storage);
-    let mut splits: Vec<_> = std::fs::read_dir(dir.path().join("splits"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    splits.sort();
-    let columns = splits[0].join("rows.parquet");
-    let mut bytes = std::fs::read(&columns).unwrap();
-    bytes[100] ^= 1;
-    std::fs::write(&columns, bytes).unwrap();
-    std::fs::write(splits[1].join("metadata.json"), "{").unwrap();
-
-    let storage = open(dir.path());
-    let snapshot = storage.snapshot();
-    assert_eq!(snapshot.unreadable_splits().len(), 1);
-    let mut damaged = 0;
-    for source in snapshot.sources(Signal::Traces) {
-        match source.find(&Filter::everything(), &mut |_| ControlFlow::Continue(())) {
-            Ok(()) => assert_eq!(
-                source.id(),
-                splits[2].file_name().unwrap().to_str().unwrap()
-            ),
-            Err(ReadError::Damaged { file, .. }) => {
-                assert_eq!(file, "rows.parquet");
-                damaged += 1;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert_eq!(damaged, 1);
-    let status = storage.status();
-    assert_eq!((status.unreadable_split_count, status.split_count), (2, 1));
 }
 
 #[tokio::test]
@@ -217,24 +170,6 @@ async fn readers_see_every_acknowledged_row_once_while_seals_run() {
         (APPENDS as u64, 0)
     );
     assert!(status.sealed_split_count > 1);
-}
-
-#[tokio::test]
-async fn splits_whose_catalog_is_missing_are_not_deleted() {
-    let dir = TempDir::new().unwrap();
-    let storage = open(dir.path());
-    storage
-        .append(spans("cart", &[(1, 1, "a", 10, 20)]))
-        .await
-        .unwrap();
-    storage.shutdown().await;
-    drop(storage);
-    let (catalog, saved) = (dir.path().join("catalog.sqlite"), dir.path().join("saved"));
-    std::fs::rename(&catalog, &saved).unwrap();
-    let refused = Storage::open(StorageConfig::in_dir(dir.path()), ManualClock::at(0));
-    assert!(matches!(refused.unwrap_err(), OpenError::CatalogMissing { path } if path == catalog));
-    std::fs::rename(&saved, &catalog).unwrap();
-    assert_eq!(span_names(&open(dir.path()).snapshot()), ["a"]);
 }
 
 #[tokio::test]

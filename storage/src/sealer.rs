@@ -1,9 +1,9 @@
-//! The thread that turns the hot buffer into splits and deletes splits that are too old.
+//! The thread that turns the hot buffer into splits and deletes splits that are too old or too many.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::{Signal, UnixNanos};
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, PublishedSplit};
 use crate::compaction::error::MergeError;
 use crate::compaction::publish::{self, Replacement};
 use crate::compaction::worker::CompactorCommand;
+use crate::damage;
 use crate::error::SealError;
 use crate::files;
 use crate::hot::HotBatch;
@@ -22,11 +23,15 @@ use crate::retry::Retry;
 use crate::split::metadata::Origin;
 use crate::split::reader::Split;
 use crate::split::writer::{self, WrittenSplit};
-use crate::view::Frozen;
+use crate::view::{Frozen, SealedMarks};
+use crate::wal::range::{self, WalRange};
 use crate::wal::replay;
 
 /// How often ages are looked at.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How many of those pass until the catalog is told of the clock.
+const CLOCK_TICKS: u32 = 600;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -51,40 +56,78 @@ pub(crate) struct Sealer {
     pub(crate) catalog: Catalog,
     /// Where the mark in the catalog is.
     pub(crate) low_water: u64,
+    /// What was in splits at the start.
+    pub(crate) marks: SealedMarks,
     pub(crate) retry: Retry,
+    /// Ticks since the catalog was told of the clock.
+    pub(crate) clock_ticks: u32,
     pub(crate) compactor: SyncSender<CompactorCommand>,
 }
 
 impl Sealer {
     /// Works until every sender of commands is gone.
     pub(crate) fn run(mut self) {
+        let mut next_tick = Instant::now() + TICK;
         loop {
-            match self.commands.recv_timeout(TICK) {
-                Ok(SealerCommand::Check) => self.seal_if_due(),
-                Ok(SealerCommand::Seal(answer)) => {
-                    if answer.send(self.seal()).is_err() {
-                        tracing::debug!("a seal was done that nobody waits for");
-                    }
-                }
-                Ok(SealerCommand::Replace(replacement, answer)) => {
-                    let replaced = publish::replace(&self.shared, &mut self.catalog, *replacement);
-                    if answer.send(replaced).is_err() {
-                        tracing::debug!("a merged split was published that nobody waits for");
-                    }
-                }
-                #[cfg(test)]
-                Ok(SealerCommand::Expire(answer)) => {
-                    retention::run(&self.shared, &mut self.catalog);
-                    answer.send(()).unwrap();
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.retry.tick();
-                    self.seal_if_due();
-                    retention::run(&self.shared, &mut self.catalog);
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
+            // Commands that come all the time must not keep the ticks away.
+            let wait = next_tick.saturating_duration_since(Instant::now());
+            match self.commands.recv_timeout(wait) {
+                Ok(command) => self.obey(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= next_tick {
+                self.tick();
+                next_tick = Instant::now() + TICK;
             }
         }
+        self.remember_clock();
+    }
+
+    fn remember_clock(&mut self) {
+        self.clock_ticks = 0;
+        if let Err(error) = self.catalog.set_clock(self.shared.clock.reading()) {
+            // Some of the age of everything is forgotten by the next start.
+            tracing::warn!(%error, "failed to remember the clock");
+        }
+    }
+
+    fn obey(&mut self, command: SealerCommand) {
+        match command {
+            SealerCommand::Check => self.seal_if_due(),
+            SealerCommand::Seal(answer) => {
+                if answer.send(self.seal()).is_err() {
+                    tracing::debug!("a seal was done that nobody waits for");
+                }
+            }
+            SealerCommand::Replace(replacement, answer) => {
+                let replaced = publish::replace(&self.shared, &mut self.catalog, *replacement);
+                if answer.send(replaced).is_err() {
+                    tracing::debug!("a merged split was published that nobody waits for");
+                }
+            }
+            #[cfg(test)]
+            SealerCommand::Expire(answer) => {
+                self.look_after_splits();
+                answer.send(()).unwrap();
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.retry.tick();
+        self.clock_ticks += 1;
+        if self.clock_ticks >= CLOCK_TICKS {
+            self.remember_clock();
+        }
+        // First, so that a seal finds the room that this frees.
+        self.look_after_splits();
+        self.seal_if_due();
+    }
+
+    fn look_after_splits(&mut self) {
+        damage::run(&self.shared, &mut self.catalog);
+        retention::run(&self.shared, &mut self.catalog);
     }
 
     fn seal_if_due(&mut self) {
@@ -169,10 +212,6 @@ impl Sealer {
         frozen: &Frozen,
         now: UnixNanos,
     ) -> Result<Vec<WrittenSplit>, SealError> {
-        let origin = Origin {
-            wal_sequence: frozen.last_sequence,
-            sealed: now,
-        };
         let mut written = Vec::new();
         for signal in Signal::ALL {
             let batches: Vec<Arc<HotBatch>> = frozen
@@ -184,6 +223,13 @@ impl Sealer {
             if batches.is_empty() {
                 continue;
             }
+            let origin = Origin {
+                wal: range::union([WalRange {
+                    after: self.marks.of(signal).max(self.low_water),
+                    to: frozen.last_sequence,
+                }]),
+                sealed: now,
+            };
             if let Err(error) = self.write_one(signal, &batches, origin, &mut written) {
                 self.remove(&written);
                 return Err(error);

@@ -25,24 +25,24 @@ pub struct Snapshot {
 struct SnapshotInner {
     traces: Vec<Source>,
     logs: Vec<Source>,
-    unreadable: Vec<UnreadableSplit>,
+    unreadable: Vec<Unreadable>,
 }
 
-/// A published split that could not be opened: answers that would need it are not complete.
+/// Something that holds records and cannot be read: answers that would need it are not complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnreadableSplit {
-    /// The split.
-    pub split_id: String,
-    /// What it holds.
+pub struct Unreadable {
+    /// What it is and its name: `split 018b…`.
+    pub name: String,
+    /// Of what it holds records.
     pub signal: Signal,
-    /// The times its rows lie in.
+    /// The times its records lie in.
     pub time_range: TimeRange,
-    /// Why it cannot be read.
+    /// Why it cannot be read, to be put behind the name.
     pub reason: String,
 }
 
 impl Snapshot {
-    pub(crate) fn new(mut sources: Vec<Source>, unreadable: Vec<UnreadableSplit>) -> Self {
+    pub(crate) fn new(mut sources: Vec<Source>, unreadable: Vec<Unreadable>) -> Self {
         sources.sort_by(|a, b| {
             b.time_range()
                 .end
@@ -69,9 +69,9 @@ impl Snapshot {
         }
     }
 
-    /// Published splits that could not be opened. An answer about a time one of them covers is
+    /// What could not be opened, or was set aside. An answer about a time one of them covers is
     /// incomplete and has to say so.
-    pub fn unreadable_splits(&self) -> &[UnreadableSplit] {
+    pub fn unreadable(&self) -> &[Unreadable] {
         &self.inner.unreadable
     }
 }

@@ -6,6 +6,8 @@ use model::{Signal, TimeRange, UnixNanos};
 use parking_lot::Mutex;
 
 use crate::compaction::policy::Merge;
+use crate::disk::DiskStatus;
+use crate::set_aside::SetAside;
 use crate::snapshot::Source;
 use crate::split::reader::Split;
 
@@ -30,9 +32,8 @@ pub struct StorageStatus {
     pub unreadable_split_count: u64,
     /// Bytes of the WAL.
     pub wal_bytes: u64,
-    /// Damaged parts of the WAL that were copied to the set-aside directory at start, and notes
-    /// there of missing ones.
-    pub set_aside_count: u64,
+    /// What could not be read and was set aside, now or before the start.
+    pub set_aside: Vec<SetAside>,
     /// What there is of traces on disk.
     pub traces: SignalStatus,
     /// What there is of logs on disk.
@@ -45,12 +46,28 @@ pub struct StorageStatus {
     pub log_record_times: Option<TimeRange>,
     /// Splits written since the start.
     pub sealed_split_count: u64,
-    /// Splits deleted by age since the start.
-    pub expired_split_count: u64,
+    /// Splits deleted since the start because they were too old.
+    pub deleted_by_age: Deleted,
+    /// Splits deleted since the start to keep within the limit of the disk.
+    pub deleted_by_size: Deleted,
+    /// What there is on the disk, and what there may be.
+    pub disk: DiskStatus,
     /// When a seal last failed, and why; none when the one after it succeeded.
     pub last_seal_error: Option<(UnixNanos, String)>,
+    /// Whether a WAL file could be begun since the start: on a full disk none can, and what was stored
+    /// before is served all the same.
+    pub is_wal_open: bool,
     /// Why the WAL takes nothing more, if so.
     pub wal_error: Option<String>,
+}
+
+/// Splits that are no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// How many there were.
+    pub split_count: u64,
+    /// Their bytes on the disk.
+    pub bytes: u64,
 }
 
 /// What there is of one signal on disk.
@@ -70,6 +87,8 @@ pub struct SignalStatus {
     pub backlog_split_count: u64,
     /// Their rows.
     pub backlog_row_count: u64,
+    /// When the oldest split was sealed.
+    pub oldest_sealed: Option<UnixNanos>,
 }
 
 /// What compaction has done since the start.
@@ -100,9 +119,9 @@ pub(crate) struct Counters {
 /// See [`StorageStatus`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    pub(crate) set_aside_count: u64,
     pub(crate) sealed_split_count: u64,
-    pub(crate) expired_split_count: u64,
+    pub(crate) deleted_by_age: Deleted,
+    pub(crate) deleted_by_size: Deleted,
     pub(crate) last_seal_error: Option<(UnixNanos, String)>,
     pub(crate) wal_error: Option<String>,
     pub(crate) compaction: CompactionStatus,
@@ -118,12 +137,24 @@ impl Counters {
     }
 }
 
+impl Deleted {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.split_count += more.split_count;
+        self.bytes += more.bytes;
+    }
+}
+
 impl SignalStatus {
     fn add_split(&mut self, split: &Split) {
         self.split_count += 1;
         self.split_row_count += u64::from(split.row_count());
         self.index_bytes += split.index_bytes();
         self.data_bytes += split.size_bytes().saturating_sub(split.index_bytes());
+        let sealed = split.origin().sealed;
+        self.oldest_sealed = Some(
+            self.oldest_sealed
+                .map_or(sealed, |oldest| oldest.min(sealed)),
+        );
     }
 }
 

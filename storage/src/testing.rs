@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use model::otlp::{self, Encoding};
@@ -20,21 +20,45 @@ use crate::{Append, Storage, StorageConfig};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub(crate) struct ManualClock(AtomicU64);
+pub(crate) struct ManualClock {
+    steady: AtomicU64,
+    /// What the wall shows beyond that.
+    ahead: AtomicI64,
+}
 
 impl ManualClock {
     pub(crate) fn at(moment: u64) -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(moment)))
+        Arc::new(Self {
+            steady: AtomicU64::new(moment),
+            ahead: AtomicI64::new(0),
+        })
     }
 
+    /// Lets time pass until the wall shows this moment.
     pub(crate) fn set(&self, moment: u64) {
-        self.0.store(moment, Ordering::SeqCst);
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        let steady = moment.saturating_add_signed(-ahead);
+        self.steady.store(steady, Ordering::SeqCst);
+    }
+
+    pub(crate) fn let_pass(&self, nanos: u64) {
+        self.steady.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock on the wall. No time passes.
+    pub(crate) fn step(&self, nanos: i64) {
+        self.ahead.fetch_add(nanos, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> UnixNanos {
-        UnixNanos(self.0.load(Ordering::SeqCst))
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        UnixNanos(self.steady_nanos().saturating_add_signed(ahead))
+    }
+
+    fn steady_nanos(&self) -> u64 {
+        self.steady.load(Ordering::SeqCst)
     }
 }
 

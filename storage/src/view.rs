@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::catalog::PublishedSplit;
 use crate::error::ReadError;
 use crate::hot::{BatchSize, HotBatch, HotBuffer};
-use crate::snapshot::{Snapshot, Source, UnreadableSplit};
+use crate::snapshot::{Snapshot, Source, Unreadable};
 use crate::split::id::SplitId;
 use crate::split::reader::Split;
 
@@ -26,7 +26,8 @@ struct State {
     /// Batches that a seal is turning into splits.
     sealing: Vec<Arc<HotBatch>>,
     splits: Vec<(PublishedSplit, Arc<Split>)>,
-    unreadable: Vec<(PublishedSplit, UnreadableSplit)>,
+    unreadable: Vec<(PublishedSplit, Unreadable)>,
+    set_aside: Vec<Unreadable>,
     /// Sequence of the newest entry in the hot buffer or in a split.
     last_sequence: u64,
     next_hot_id: u64,
@@ -51,11 +52,47 @@ pub(crate) struct Frozen {
     pub(crate) last_sequence: u64,
 }
 
+/// For each signal, the WAL sequence up to which its entries are in splits, as the splits say. It
+/// is at or below the low-water mark, unless the catalog was rebuilt from splits one of which was
+/// written and not published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SealedMarks {
+    traces: u64,
+    logs: u64,
+}
+
+impl SealedMarks {
+    pub(crate) fn of(self, signal: Signal) -> u64 {
+        match signal {
+            Signal::Traces => self.traces,
+            Signal::Logs => self.logs,
+        }
+    }
+
+    pub(crate) fn raise(&mut self, signal: Signal, sequence: u64) {
+        let mark = match signal {
+            Signal::Traces => &mut self.traces,
+            Signal::Logs => &mut self.logs,
+        };
+        *mark = (*mark).max(sequence);
+    }
+
+    pub(crate) fn highest(self) -> u64 {
+        self.traces.max(self.logs)
+    }
+
+    pub(crate) fn lowest(self) -> u64 {
+        self.traces.min(self.logs)
+    }
+}
+
 /// How much is in the hot buffer, not counting what a seal has taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HotSize {
     pub(crate) row_count: u64,
     pub(crate) budget_bytes: u64,
+    /// Bytes of them in the WAL.
+    pub(crate) wal_bytes: u64,
     /// When the oldest row was acknowledged.
     pub(crate) oldest_arrival: Option<UnixNanos>,
 }
@@ -180,16 +217,30 @@ impl View {
     }
 
     /// Adds a split that could not be opened at start.
-    pub(crate) fn add_unreadable(&self, published: PublishedSplit, reason: String) {
-        let unreadable = UnreadableSplit {
-            split_id: published.id.to_string(),
+    pub(crate) fn add_unreadable(&self, published: PublishedSplit) {
+        let unreadable = Unreadable {
+            name: format!("split {}", published.id),
             signal: published.signal,
             time_range: published.time_range,
-            reason,
+            reason: "could not be read".to_owned(),
         };
         let mut state = self.state.lock();
         state.unreadable.push((published, unreadable));
         state.snapshot = None;
+    }
+
+    /// Says what was set aside, from now on.
+    pub(crate) fn set_set_aside(&self, set_aside: Vec<Unreadable>) {
+        let mut state = self.state.lock();
+        if state.set_aside != set_aside {
+            state.set_aside = set_aside;
+            state.snapshot = None;
+        }
+    }
+
+    /// How many published splits could not be opened.
+    pub(crate) fn unreadable_count(&self) -> usize {
+        self.state.lock().unreadable.len()
     }
 
     /// Every published split, readable or not.
@@ -215,6 +266,15 @@ impl View {
     /// The published splits that could be opened at start, or were sealed since.
     pub(crate) fn splits(&self) -> Vec<(PublishedSplit, Arc<Split>)> {
         self.state.lock().splits.clone()
+    }
+
+    /// See [`SealedMarks`].
+    pub(crate) fn sealed_marks(&self) -> SealedMarks {
+        let mut marks = SealedMarks::default();
+        for (published, split) in &self.state.lock().splits {
+            marks.raise(published.signal, split.wal_sequence());
+        }
+        marks
     }
 
     /// Puts one split in the place of others that hold the same rows, at one moment for all readers;
@@ -277,6 +337,7 @@ impl View {
         for batch in state.traces.batches().iter().chain(state.logs.batches()) {
             size.row_count += u64::from(batch.row_count());
             size.budget_bytes += batch.budget_bytes();
+            size.wal_bytes += batch.wal_bytes();
             let arrived = batch.arrived();
             size.oldest_arrival = Some(size.oldest_arrival.map_or(arrived, |o| o.min(arrived)));
         }
@@ -307,6 +368,7 @@ impl State {
             .unreadable
             .iter()
             .map(|(_, unreadable)| unreadable.clone());
+        let unreadable = unreadable.chain(self.set_aside.iter().cloned());
         Snapshot::new(hot.chain(splits).collect(), unreadable.collect())
     }
 }

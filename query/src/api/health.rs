@@ -10,7 +10,7 @@ use model::schema::column;
 use storage::{Columns, ReadError, Snapshot};
 
 use super::{Api, wrong_method};
-use crate::metrics::{render_compaction, render_on_disk, render_storage};
+use crate::metrics::{render_compaction, render_disk, render_on_disk, render_storage};
 use crate::{MetricsRenderer, ReadinessCheck};
 
 /// What the binary adds to health and metrics.
@@ -92,6 +92,7 @@ async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
     render_storage(&mut text, &status);
     render_on_disk(&mut text, &status);
+    render_disk(&mut text, &status);
     render_compaction(&mut text, &status.compaction);
     api.metrics.render(&mut text);
     for render in &api.health.extra_metrics {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use model::{Signal, TimeRange};
 use serde::Serialize;
-use storage::{CompactionStatus, SignalStatus, Snapshot};
+use storage::{CompactionStatus, DiskStatus, SignalStatus, Snapshot};
 
 use super::Api;
 use super::json::response;
@@ -18,11 +18,18 @@ struct StatusBody {
     endpoints: Endpoints,
     stored: Stored,
     on_disk: OnDisk,
+    disk: Disk,
+    deleted: Deleted,
+    set_aside: Vec<SetAside>,
+    unreadable_splits: u64,
     compaction: Compaction,
+    oldest_span_unix_nano: Option<String>,
     newest_span_unix_nano: Option<String>,
+    oldest_log_unix_nano: Option<String>,
     newest_log_unix_nano: Option<String>,
     data_dir: String,
     retention_age_secs: Option<u64>,
+    min_retention_secs: u64,
     uptime_secs: u64,
 }
 
@@ -59,6 +66,42 @@ struct SignalOnDisk {
     wal_bytes: u64,
     backlog_splits: u64,
     backlog_rows: u64,
+    oldest_sealed_unix_nano: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Disk {
+    used_bytes: u64,
+    limit_bytes: u64,
+    available_bytes: Option<u64>,
+    data_bytes: u64,
+    index_bytes: u64,
+    body_bytes: u64,
+    wal_bytes: u64,
+    catalog_bytes: u64,
+    temporary_bytes: u64,
+    set_aside_bytes: u64,
+    shortage: Option<String>,
+    refused_appends: u64,
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    by_age: DeletedSplits,
+    by_size: DeletedSplits,
+}
+
+#[derive(Serialize)]
+struct SetAside {
+    name: String,
+    what: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct DeletedSplits {
+    splits: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -103,11 +146,21 @@ pub(super) async fn status(
             traces: signal_on_disk(&status.traces),
             logs: signal_on_disk(&status.logs),
         },
+        disk: disk(&status.disk),
+        deleted: Deleted {
+            by_age: deleted(status.deleted_by_age),
+            by_size: deleted(status.deleted_by_size),
+        },
+        set_aside: status.set_aside.into_iter().map(set_aside).collect(),
+        unreadable_splits: status.unreadable_split_count,
         compaction: compaction(status.compaction),
+        oldest_span_unix_nano: status.span_times.map(oldest),
         newest_span_unix_nano: status.span_times.map(newest),
+        oldest_log_unix_nano: status.log_record_times.map(oldest),
         newest_log_unix_nano: status.log_record_times.map(newest),
         data_dir: info.data_dir.display().to_string(),
         retention_age_secs: info.retention_age.map(|age| age.as_secs()),
+        min_retention_secs: status.disk.min_retention.as_secs(),
         uptime_secs: uptime_nanos / 1_000_000_000,
     };
     Ok(response(StatusCode::OK, serde_json::to_vec(&body)?))
@@ -122,6 +175,40 @@ fn signal_on_disk(status: &SignalStatus) -> SignalOnDisk {
         wal_bytes: status.wal_bytes,
         backlog_splits: status.backlog_split_count,
         backlog_rows: status.backlog_row_count,
+        oldest_sealed_unix_nano: status.oldest_sealed.map(|sealed| sealed.0.to_string()),
+    }
+}
+
+fn disk(status: &DiskStatus) -> Disk {
+    let usage = &status.usage;
+    Disk {
+        used_bytes: usage.total_bytes(),
+        limit_bytes: status.limit_bytes,
+        available_bytes: status.available_bytes,
+        data_bytes: usage.data_bytes,
+        index_bytes: usage.index_bytes,
+        body_bytes: usage.body_bytes,
+        wal_bytes: usage.wal_bytes,
+        catalog_bytes: usage.catalog_bytes,
+        temporary_bytes: usage.temporary_bytes,
+        set_aside_bytes: usage.set_aside_bytes,
+        shortage: status.shortage.map(|shortage| shortage.to_string()),
+        refused_appends: status.refused_append_count,
+    }
+}
+
+fn set_aside(it: storage::SetAside) -> SetAside {
+    SetAside {
+        name: it.name,
+        what: it.what,
+        reason: it.reason,
+    }
+}
+
+fn deleted(deleted: storage::Deleted) -> DeletedSplits {
+    DeletedSplits {
+        splits: deleted.split_count,
+        bytes: deleted.bytes,
     }
 }
 
@@ -143,6 +230,11 @@ fn hot_rows(snapshot: &Snapshot, signal: Signal) -> u64 {
         .iter()
         .filter(|source| source.is_hot());
     hot.map(|source| u64::from(source.row_count())).sum()
+}
+
+/// The first moment in a range, as text.
+fn oldest(times: TimeRange) -> String {
+    times.start.0.to_string()
 }
 
 /// The last moment in a range, as text.

@@ -146,12 +146,12 @@ fn continue_if(may_continue: bool) -> ControlFlow<()> {
     }
 }
 
-/// Notes in the answer that a split it may need could not even be opened. Everything here that goes through
+/// Notes in the answer that something it may need could not even be opened. Everything here that goes through
 /// the sources of a snapshot says so first.
 fn note_unreadable(snapshot: &Snapshot, signal: Signal, time: TimeRange, budget: &mut Budget) {
-    for split in snapshot.unreadable_splits() {
-        if split.signal == signal && split.time_range.overlaps(&time) {
-            budget.mark_incomplete(format!("split {} could not be read", split.split_id));
+    for it in snapshot.unreadable() {
+        if it.signal == signal && it.time_range.overlaps(&time) {
+            budget.mark_incomplete(format!("{} {}", it.name, it.reason));
         }
     }
 }

@@ -241,6 +241,12 @@ async fn the_status_says_what_is_stored_and_where_to_send() {
     let mut status = store.get("/api/v1/status").await.json();
     assert!(status["stored"]["wal_bytes"].as_u64().unwrap() > 0);
     status["stored"]["wal_bytes"] = 0.into();
+    // What files take, and how large the disk is, depends on the machine.
+    for bytes in status["disk"].as_object_mut().unwrap().values_mut() {
+        if bytes.is_u64() {
+            *bytes = 0.into();
+        }
+    }
     insta::assert_json_snapshot!("status", status);
 }
 

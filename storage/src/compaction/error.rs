@@ -1,6 +1,7 @@
 //! Why splits could not be merged. They stay as they are.
 
 use crate::catalog::CatalogError;
+use crate::disk::room::Shortage;
 use crate::error::{ReadError, SealError};
 use crate::files::FileError;
 use crate::split::id::SplitId;
@@ -33,14 +34,9 @@ pub(crate) enum MergeError {
     /// The rows do not fit into one split.
     #[error("inputs have more rows than a split can have")]
     TooManyRows,
-    /// The disk has not enough room for the result beside the inputs.
-    #[error("merge needs {needed_bytes} bytes of free disk, there are {free_bytes}")]
-    DiskFull {
-        /// Bytes that have to be free.
-        needed_bytes: u64,
-        /// Bytes that are.
-        free_bytes: u64,
-    },
+    /// There is no room for the result beside the inputs.
+    #[error("no room for the result")]
+    NoRoom(#[from] Shortage),
     /// The result could not be written.
     #[error("merged split cannot be written")]
     Output(#[from] SealError),
@@ -77,7 +73,7 @@ impl MergeError {
             Self::Stopped
             | Self::InputGone
             | Self::TooManyRows
-            | Self::DiskFull { .. }
+            | Self::NoRoom(_)
             | Self::Output(_)
             | Self::File(_)
             | Self::Mismatch { .. }

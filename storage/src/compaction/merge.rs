@@ -9,7 +9,6 @@ use super::error::MergeError;
 use super::inputs::Inputs;
 use super::order::Order;
 use super::proof::Proof;
-use super::system;
 use crate::catalog::PublishedSplit;
 use crate::error::SealError;
 use crate::files;
@@ -18,6 +17,7 @@ use crate::snapshot::Columns;
 use crate::split::metadata::Origin;
 use crate::split::reader::Split;
 use crate::split::writer::{SplitWriter, WrittenSplit};
+use crate::wal::range;
 
 /// Memory that the rows of a block are meant to take.
 const BLOCK_BYTES: usize = 8 << 20;
@@ -29,8 +29,6 @@ const BLOCK_ROWS_MAX: usize = 16 * 1024;
 const BLOCK_GROWTH: usize = 4;
 /// Rows that are put in order and written together.
 const CHUNK_ROWS: usize = 8 * 1024;
-/// Free disk that a merge leaves to what is more important, beside room for its result.
-const RESERVED_BYTES: u64 = 256 << 20;
 
 /// Where the result is written, and where it is moved when it is complete.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +53,6 @@ pub(crate) fn merge(
     places: Places<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Merged, MergeError> {
-    check_room(&splits, places.splits)?;
     let inputs = Inputs::new(splits)?;
     let (mut written, proof) = write(signal, &inputs, places.unfinished, is_stopped)?;
     let merged = written
@@ -71,26 +68,6 @@ pub(crate) fn merge(
     merged
 }
 
-/// A merge that fills the disk would stop what is acknowledged.
-fn check_room(splits: &[Arc<Split>], dir: &Path) -> Result<(), MergeError> {
-    let input_bytes = splits.iter().map(|split| split.size_bytes()).sum();
-    match system::free_bytes(dir)? {
-        Some(free_bytes) => is_room(input_bytes, free_bytes),
-        None => Ok(()),
-    }
-}
-
-fn is_room(input_bytes: u64, free_bytes: u64) -> Result<(), MergeError> {
-    let needed_bytes = input_bytes.saturating_add(RESERVED_BYTES);
-    if free_bytes >= needed_bytes {
-        return Ok(());
-    }
-    Err(MergeError::DiskFull {
-        needed_bytes,
-        free_bytes,
-    })
-}
-
 /// Writes all rows of the inputs; returns what to compare the result with.
 fn write(
     signal: Signal,
@@ -100,10 +77,7 @@ fn write(
 ) -> Result<(WrittenSplit, Proof), MergeError> {
     let origins = || inputs.splits().iter().map(|split| split.origin());
     let origin = Origin {
-        wal_sequence: origins()
-            .map(|origin| origin.wal_sequence)
-            .max()
-            .unwrap_or(0),
+        wal: range::union(origins().flat_map(|origin| origin.wal)),
         sealed: origins()
             .map(|origin| origin.sealed)
             .max()
@@ -198,15 +172,6 @@ fn read_back(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_merge_leaves_room_on_the_disk_for_what_is_more_important() {
-        assert!(is_room(1_000, RESERVED_BYTES + 1_000).is_ok());
-        let refused = is_room(1_000, RESERVED_BYTES + 999).unwrap_err();
-        let expected = "merge needs 268436456 bytes of free disk, there are 268436455";
-        assert_eq!(refused.to_string(), expected);
-        assert!(is_room(u64::MAX, u64::MAX - 1).is_err());
-    }
 
     #[test]
     fn blocks_grow_step_by_step_and_shrink_at_once() {

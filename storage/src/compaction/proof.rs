@@ -156,7 +156,7 @@ mod tests {
             model::UnixNanos(1),
         );
         let origin = Origin {
-            wal_sequence: 1,
+            wal: Vec::new(),
             sealed: model::UnixNanos(1),
         };
         let batches = [Arc::new(batch.unwrap())];

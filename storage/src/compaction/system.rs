@@ -1,9 +1,6 @@
-//! What compaction asks of the operating system: a lower priority, its CPU time, the room on the disk.
+//! What compaction asks of the operating system: a lower priority, and its CPU time.
 
-use std::path::Path;
 use std::time::Duration;
-
-use crate::files::FileError;
 
 /// Seals, acknowledgements and queries go first. With the lowest priority there is, a machine that
 /// is busy for hours would merge nothing for hours; this leaves it a tenth of a contended processor.
@@ -33,30 +30,14 @@ pub(crate) fn thread_cpu_time() -> Duration {
     Duration::ZERO
 }
 
-/// Bytes that may still be written to the disk that holds `path`; `None` where that is not known.
-#[cfg(unix)]
-pub(crate) fn free_bytes(path: &Path) -> Result<Option<u64>, FileError> {
-    let disk = rustix::fs::statvfs(path)
-        .map_err(|error| FileError::at("measure disk of", path)(error.into()))?;
-    Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn free_bytes(_path: &Path) -> Result<Option<u64>, FileError> {
-    Ok(None)
-}
-
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use super::*;
 
     #[test]
-    fn cpu_time_grows_with_work_and_a_missing_directory_has_no_disk() {
+    fn cpu_time_grows_with_work() {
         let before = thread_cpu_time();
         while thread_cpu_time() == before {}
-        assert!(free_bytes(Path::new("/")).unwrap().is_some());
-        let missing = free_bytes(Path::new("/does/not/exist")).unwrap_err();
-        assert_eq!(missing.operation, "measure disk of");
     }
 }

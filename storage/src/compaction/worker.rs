@@ -99,12 +99,14 @@ impl Compactor {
         }
     }
 
+    /// A merge that finds no room waits until there is some, and others go first.
     fn next_merge(&self) -> Option<Merge> {
         let now = self.shared.clock.now();
         let settings = Settings::new(&self.shared.config);
+        let room = self.shared.disk.room();
         policy::plan(&self.candidates(), now, &settings)
             .into_iter()
-            .next()
+            .find(|merge| room.for_merge(merge.size_bytes).is_ok())
     }
 
     /// The splits that can be read, as far as is known.
@@ -143,6 +145,7 @@ impl Compactor {
     /// Returns the bytes of the new split.
     fn merge_and_publish(&self, merge: &Merge) -> Result<u64, MergeError> {
         let shared = &self.shared;
+        let _room = shared.disk.take_for_merge(merge.size_bytes)?;
         let splits_dir = &shared.directories.splits;
         // Held, so that the directories stay while they are read, also when retention deletes them.
         let mut held = Vec::new();

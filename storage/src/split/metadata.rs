@@ -11,6 +11,7 @@ use crate::catalog::PublishedSplit;
 use crate::error::{MetadataError, ReadError};
 use crate::files::{self, FileError};
 use crate::text_index::writer::IndexMetadata;
+use crate::wal::range::{self, WalRange};
 
 /// Raised when a reader of an older version could not read a split.
 const FORMAT_VERSION: u32 = 2;
@@ -33,6 +34,9 @@ pub(crate) struct SplitMetadata {
     pub(crate) end_unix_nano: u64,
     /// The WAL sequence up to which entries were sealed with this split.
     pub(crate) wal_sequence: u64,
+    /// The WAL entries whose rows of the signal are in it. Splits of earlier builds do not say.
+    #[serde(default)]
+    pub(crate) wal_ranges: Vec<WalRange>,
     /// When it was written; retention counts from here.
     pub(crate) sealed_unix_nano: u64,
     /// What readers of the index have to know.
@@ -42,10 +46,10 @@ pub(crate) struct SplitMetadata {
 }
 
 /// Where a split comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Origin {
-    /// The WAL sequence up to which entries are sealed with it.
-    pub(crate) wal_sequence: u64,
+    /// The WAL entries that are sealed with it.
+    pub(crate) wal: Vec<WalRange>,
     /// When it is written.
     pub(crate) sealed: UnixNanos,
 }
@@ -75,7 +79,8 @@ impl SplitMetadata {
             row_count,
             start_unix_nano: time_range.start.0,
             end_unix_nano: time_range.end.0,
-            wal_sequence: origin.wal_sequence,
+            wal_sequence: origin.wal.iter().map(|run| run.to).max().unwrap_or(0),
+            wal_ranges: origin.wal,
             sealed_unix_nano: origin.sealed.0,
             index: IndexMetadata::default(),
             files: Vec::new(),
@@ -176,9 +181,21 @@ impl SplitMetadata {
 
     pub(crate) fn origin(&self) -> Origin {
         Origin {
-            wal_sequence: self.wal_sequence,
+            wal: self.wal_runs(),
             sealed: UnixNanos(self.sealed_unix_nano),
         }
+    }
+
+    /// The WAL entries it was made from: what it says, or else the last one, which is known.
+    fn wal_runs(&self) -> Vec<WalRange> {
+        if self.wal_ranges.is_empty() {
+            let to = self.wal_sequence;
+            return range::union([WalRange {
+                after: to.saturating_sub(1),
+                to,
+            }]);
+        }
+        range::union(self.wal_ranges.iter().copied())
     }
 
     /// Bytes of the files of the index.

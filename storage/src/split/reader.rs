@@ -38,6 +38,8 @@ pub(crate) struct Split {
     files: Mutex<Option<Arc<SplitFiles>>>,
     is_deleted: AtomicBool,
     is_unreadable: AtomicBool,
+    /// What was found damaged when its files were last needed.
+    damage: Mutex<Option<String>>,
 }
 
 /// The open files of a split.
@@ -74,6 +76,7 @@ impl Split {
             files: Mutex::new(None),
             is_deleted: AtomicBool::new(false),
             is_unreadable: AtomicBool::new(false),
+            damage: Mutex::default(),
         })
     }
 
@@ -107,9 +110,23 @@ impl Split {
         self.metadata.origin()
     }
 
+    /// The WAL sequence up to which entries were sealed with it.
+    pub(crate) fn wal_sequence(&self) -> u64 {
+        self.metadata.wal_sequence
+    }
+
     /// Whether its files could not be opened when they were last needed.
     pub(crate) fn is_unreadable(&self) -> bool {
         self.is_unreadable.load(Ordering::Acquire)
+    }
+
+    /// What is damaged, if that is why its files could not be opened.
+    pub(crate) fn damage(&self) -> Option<String> {
+        if self.is_unreadable() {
+            self.damage.lock().clone()
+        } else {
+            None
+        }
     }
 
     /// Removes the files when the last reader is gone. The catalog must have forgotten the split.
@@ -125,6 +142,7 @@ impl Split {
             return Ok(Arc::clone(files));
         }
         let opened = self.open_files().inspect_err(|error| {
+            *self.damage.lock() = error.damage();
             if !self.is_unreadable.swap(true, Ordering::AcqRel) {
                 tracing::error!(%error, split_id = %self.id, "failed to open split");
             }

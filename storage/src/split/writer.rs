@@ -152,6 +152,34 @@ impl WrittenSplit {
     }
 }
 
+/// What the directory of a split is called that was deleted before the catalog could forget it.
+const DELETED_PREFIX: &str = "deleted-";
+
+/// Says that a split is deleted, and removes its files. Needs no space on the disk. The empty
+/// directory tells of it until [`remove_deleted`].
+pub(crate) fn mark_deleted(splits_dir: &Path, id: &SplitId) -> Result<(), files::FileError> {
+    let marked = splits_dir.join(format!("{DELETED_PREFIX}{id}"));
+    files::rename(&splits_dir.join(id.as_str()), &marked)?;
+    files::clear_dir(&marked)
+}
+
+/// The splits for which there is such a directory.
+pub(crate) fn list_deleted(splits_dir: &Path) -> Result<Vec<SplitId>, files::FileError> {
+    let id = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        name.strip_prefix(DELETED_PREFIX)?.parse().ok()
+    };
+    Ok(files::list_dir(splits_dir)?.iter().filter_map(id).collect())
+}
+
+/// Removes such directories. The catalog must have forgotten the splits.
+pub(crate) fn remove_deleted(splits_dir: &Path, ids: &[SplitId]) -> Result<(), files::FileError> {
+    for id in ids {
+        files::remove_dir(&splits_dir.join(format!("{DELETED_PREFIX}{id}")))?;
+    }
+    Ok(())
+}
+
 /// Removes the directories below `splits_dir` that no published split owns: what a crash left.
 pub(crate) fn remove_unpublished(
     splits_dir: &Path,

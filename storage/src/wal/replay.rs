@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use model::UnixNanos;
 
 use super::format::Entry;
 use super::reader::{self, FileContents};
 use crate::files::{self, FileError};
+use crate::set_aside::{self, Note, PART_OF_WAL};
 
 /// What recovery found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,14 +27,14 @@ pub(crate) struct Recovery {
 
 /// Reads the log of `dir`, oldest entry first.
 ///
-/// `apply` gets each entry above `low_water`; when it answers `false` the entry cannot be decoded
-/// and is set aside. Damage never stops the start: whole entries behind it are still handed out.
-/// Files that hold no entry above `low_water` are removed.
+/// `apply` gets each entry above `low_water` and says what became of it. Damage never stops the
+/// start: whole entries behind it are still handed out. Files that hold no entry above `low_water`
+/// are removed.
 pub(crate) fn replay(
     dir: &Path,
-    set_aside_dir: &Path,
+    aside: Aside<'_>,
     low_water: u64,
-    apply: &mut dyn FnMut(Entry) -> bool,
+    apply: &mut dyn FnMut(Entry) -> Applied,
 ) -> Result<Recovery, FileError> {
     let files = list_files(dir)?;
     let mut recovery = Recovery {
@@ -54,19 +56,20 @@ pub(crate) fn replay(
             files::remove_file(path)?;
             continue;
         }
-        let aside = SetAside {
-            dir: set_aside_dir,
+        let aside = FileAside {
+            aside,
+            path,
             first_sequence: *first_sequence,
             bytes: &bytes,
         };
         for range in &contents.damaged {
-            aside.keep(range.clone(), &mut recovery)?;
+            aside.keep(range.clone(), &mut recovery);
         }
         let tail = contents.tail_start..bytes.len();
         let is_damaged = !contents.damaged.is_empty() || !tail.is_empty();
         let is_unfinished = is_newest && contents.is_tail_cut_short;
         if !tail.is_empty() && !is_unfinished {
-            aside.keep(tail.clone(), &mut recovery)?;
+            aside.keep(tail.clone(), &mut recovery);
         }
         if is_newest {
             cut_tail(path, &contents, tail, &mut recovery)?;
@@ -81,12 +84,12 @@ pub(crate) fn replay(
             .first()
             .map_or(*first_sequence, |it| it.sequence);
         if !is_damaged && !was_damaged && next_expected < first {
-            aside.note_missing(next_expected..first, &mut recovery)?;
+            aside.note_missing(next_expected..first, &mut recovery);
         }
         was_damaged = is_damaged;
         let last = contents.entries.last();
         next_expected = next_expected.max(last.map_or(0, |it| it.sequence + 1));
-        apply_entries(contents.entries, low_water, &aside, apply, &mut recovery)?;
+        apply_entries(contents.entries, low_water, &aside, apply, &mut recovery);
     }
     Ok(recovery)
 }
@@ -121,27 +124,54 @@ pub(crate) fn look(path: &Path, is_newest: bool, low_water: u64) -> Result<Vec<F
     let entries = entries.filter(|entry| entry.sequence > low_water);
     Ok(entries.map(Found::Entry).chain(damage).collect())
 }
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// Its rows are visible again.
+    Visible,
+    /// Its rows are in a split.
+    InSplit,
+    /// It cannot be decoded.
+    Undecodable,
+    /// It ended the starts before this one.
+    Poisonous,
+}
+
+/// What the name of an entry ends with that is never tried again.
+const POISON_SUFFIX: &str = "poison";
+/// What the name of an entry ends with that a later version may read.
+const PAYLOAD_SUFFIX: &str = "payload";
 
 fn apply_entries(
     entries: Vec<Entry>,
     low_water: u64,
-    aside: &SetAside<'_>,
-    apply: &mut dyn FnMut(Entry) -> bool,
+    aside: &FileAside<'_>,
+    apply: &mut dyn FnMut(Entry) -> Applied,
     recovery: &mut Recovery,
-) -> Result<(), FileError> {
+) {
     for entry in entries {
         recovery.next_sequence = recovery.next_sequence.max(entry.sequence + 1);
         if entry.sequence <= low_water {
             continue;
         }
-        let (sequence, payload) = (entry.sequence, entry.payload.clone());
-        if apply(entry) {
-            recovery.replayed_entries += 1;
-        } else {
-            aside.keep_payload(sequence, &payload, recovery)?;
+        if aside.entry_path(entry.sequence, POISON_SUFFIX).exists() {
+            recovery.set_aside_count += 1;
+            continue;
+        }
+        let kept = entry.clone();
+        match apply(entry) {
+            Applied::Visible => recovery.replayed_entries += 1,
+            Applied::InSplit => {}
+            Applied::Undecodable => {
+                let reason = "its payload cannot be decoded";
+                aside.keep_entry(&kept, PAYLOAD_SUFFIX, reason, recovery);
+            }
+            Applied::Poisonous => {
+                let reason = "the server ended twice while it was replayed";
+                aside.keep_entry(&kept, POISON_SUFFIX, reason, recovery);
+            }
         }
     }
-    Ok(())
 }
 
 /// Cuts what follows the last whole entry of the newest file; removes the file if nothing is left.
@@ -164,45 +194,66 @@ fn cut_tail(
     files::truncate(path, tail.start as u64)
 }
 
-/// Copies what cannot be read to a directory of its own, under a name that a repeated recovery
-/// gives it again.
-struct SetAside<'a> {
-    dir: &'a Path,
+/// Where what cannot be read is kept, and the time that is noted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aside<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) now: UnixNanos,
+}
+
+/// Copies what cannot be read of one file, under a name that a repeated recovery gives it again.
+struct FileAside<'a> {
+    aside: Aside<'a>,
+    path: &'a Path,
     first_sequence: u64,
     bytes: &'a Bytes,
 }
 
-impl SetAside<'_> {
-    fn keep(&self, range: Range<usize>, recovery: &mut Recovery) -> Result<(), FileError> {
+impl FileAside<'_> {
+    fn keep(&self, range: Range<usize>, recovery: &mut Recovery) {
         let name = format!("{:020}.wal.{}", self.first_sequence, range.start);
-        self.write(&name, &self.bytes[range], recovery)
+        let reason = format!("{} bytes are damaged", range.len());
+        let note = Note::with_records(PART_OF_WAL, reason, None, self.aside.now);
+        let bytes = self.bytes.get(range).unwrap_or_default();
+        self.write(&name, bytes, &note, recovery);
     }
 
-    fn keep_payload(
-        &self,
-        sequence: u64,
-        payload: &[u8],
-        recovery: &mut Recovery,
-    ) -> Result<(), FileError> {
-        self.write(&format!("{sequence:020}.payload"), payload, recovery)
+    fn keep_entry(&self, entry: &Entry, suffix: &str, reason: &str, recovery: &mut Recovery) {
+        let name = format!("{:020}.{suffix}", entry.sequence);
+        let (reason, signal) = (reason.to_owned(), Some(entry.signal));
+        let note = Note::with_records(PART_OF_WAL, reason, signal, self.aside.now);
+        self.write(&name, &entry.payload, &note, recovery);
     }
 
     /// Entries have numbers without gaps: those of a file that is gone, or was cut, are missing.
-    fn note_missing(
-        &self,
-        sequences: Range<u64>,
-        recovery: &mut Recovery,
-    ) -> Result<(), FileError> {
+    fn note_missing(&self, sequences: Range<u64>, recovery: &mut Recovery) {
         let Range { start, end } = sequences;
-        let note = format!("entries {start} to {} are not in the log\n", end - 1);
-        self.write(&format!("{start:020}.missing"), note.as_bytes(), recovery)
+        let reason = format!("entries {start} to {} are not in the log", end - 1);
+        let text = format!("{reason}\n");
+        let note = Note::with_records(PART_OF_WAL, reason, None, self.aside.now);
+        self.write(
+            &format!("{start:020}.missing"),
+            text.as_bytes(),
+            &note,
+            recovery,
+        );
     }
 
-    fn write(&self, name: &str, bytes: &[u8], recovery: &mut Recovery) -> Result<(), FileError> {
-        let path = self.dir.join(name);
-        tracing::error!(path = %path.display(), bytes = bytes.len(), "set aside unreadable part of wal");
+    fn entry_path(&self, sequence: u64, suffix: &str) -> PathBuf {
+        self.aside.dir.join(format!("{sequence:020}.{suffix}"))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8], note: &Note, recovery: &mut Recovery) {
         recovery.set_aside_count += 1;
-        files::write(&path, bytes)
+        let copied = set_aside::copy(self.aside.dir, bytes, self.path, name, note);
+        if let Err(error) = copied {
+            // The start must go on; the bytes are still in the log.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                name,
+                "failed to set aside a part of the wal"
+            );
+        }
     }
 }
 
@@ -219,6 +270,11 @@ pub(crate) fn trim(dir: &Path, low_water: u64) -> Result<(), FileError> {
         files::remove_file(path)?;
     }
     files::sync_dir(dir)
+}
+
+/// The sequence with which the oldest file of the log begins.
+pub(crate) fn first_sequence(dir: &Path) -> Result<Option<u64>, FileError> {
+    Ok(list_files(dir)?.first().map(|(sequence, _)| *sequence))
 }
 
 /// Bytes of all files of the log.
@@ -247,180 +303,4 @@ fn list_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, FileError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use model::Signal;
-    use tempfile::TempDir;
-
-    use super::super::format::FILE_HEADER_BYTES;
-    use super::super::writer::{WalWriter, file_path};
-    use super::*;
-
-    struct Log {
-        root: TempDir,
-    }
-
-    impl Log {
-        fn new() -> Self {
-            let root = TempDir::new().unwrap();
-            fs::create_dir(root.path().join("wal")).unwrap();
-            fs::create_dir(root.path().join("set-aside")).unwrap();
-            Self { root }
-        }
-
-        fn dir(&self) -> PathBuf {
-            self.root.path().join("wal")
-        }
-
-        /// One file per group.
-        fn write(&self, groups: &[&[&[u8]]]) {
-            let mut writer = WalWriter::create(&self.dir(), 1, 1 << 20).unwrap();
-            for group in groups {
-                writer.rotate().unwrap();
-                let entries = group.iter().map(|payload| (Signal::Traces, *payload));
-                writer.append_group(entries).unwrap();
-            }
-        }
-
-        fn replay(&self, low_water: u64) -> (Vec<Vec<u8>>, Recovery) {
-            let mut payloads = Vec::new();
-            let aside = self.root.path().join("set-aside");
-            let mut apply = |entry: Entry| {
-                payloads.push(entry.payload.to_vec());
-                entry.payload != "poison"
-            };
-            let recovery = replay(&self.dir(), &aside, low_water, &mut apply).unwrap();
-            (payloads, recovery)
-        }
-
-        fn set_aside(&self) -> Vec<String> {
-            let files = files::list_dir(&self.root.path().join("set-aside")).unwrap();
-            files
-                .iter()
-                .map(|f| f.file_name().unwrap().to_str().unwrap().to_owned())
-                .collect()
-        }
-    }
-
-    #[test]
-    fn entries_at_or_below_the_low_water_mark_are_not_handed_out_again() {
-        let log = Log::new();
-        log.write(&[&[b"1", b"2"], &[b"3"]]);
-        assert_eq!(log.replay(0).0, [b"1", b"2", b"3"]);
-        let (payloads, recovery) = log.replay(2);
-        assert_eq!(payloads, [b"3"]);
-        assert_eq!(recovery.next_sequence, 4);
-    }
-
-    #[test]
-    fn the_newest_file_cut_at_any_byte_keeps_every_whole_entry_and_takes_appends_again() {
-        let log = Log::new();
-        log.write(&[&[b"first"], &[b"second", b"third"]]);
-        let newest = file_path(&log.dir(), 2);
-        let whole = fs::read(&newest).unwrap();
-        let ends = [24, 24 + 28 + 6, 24 + 28 + 6 + 28 + 5];
-        assert_eq!(*ends.last().unwrap(), whole.len());
-        for cut in 0..=whole.len() {
-            fs::write(&newest, &whole[..cut]).unwrap();
-            let kept = ends
-                .iter()
-                .filter(|end| **end <= cut)
-                .count()
-                .saturating_sub(1);
-            let (payloads, recovery) = log.replay(0);
-            let expected: &[&[u8]] = &[b"first", b"second", b"third"];
-            assert_eq!(payloads, expected[..=kept], "cut at {cut}");
-            assert_eq!(recovery.next_sequence, 2 + kept as u64, "cut at {cut}");
-            assert_eq!(recovery.set_aside_count, 0, "cut at {cut}");
-            // A second recovery finds nothing left to do.
-            let (again, recovery) = log.replay(0);
-            assert_eq!((again, recovery.cut_bytes), (payloads, 0), "cut at {cut}");
-            WalWriter::create(&log.dir(), recovery.next_sequence, 1 << 20).unwrap();
-            for (first_sequence, path) in list_files(&log.dir()).unwrap() {
-                if first_sequence == recovery.next_sequence {
-                    assert_eq!(fs::read(&path).unwrap().len(), FILE_HEADER_BYTES);
-                    fs::remove_file(path).unwrap();
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn damage_in_an_older_file_is_set_aside_and_the_rest_comes_back() {
-        let log = Log::new();
-        log.write(&[&[b"first", b"second"], &[b"third"]]);
-        let oldest = file_path(&log.dir(), 1);
-        let whole = fs::read(&oldest).unwrap();
-        for position in 0..whole.len() {
-            let mut bad = whole.clone();
-            bad[position] ^= 0xff;
-            fs::write(&oldest, &bad).unwrap();
-            let (payloads, recovery) = log.replay(0);
-            assert!(payloads.len() >= 2, "byte {position}");
-            assert_eq!(payloads.last().unwrap(), b"third", "byte {position}");
-            assert_eq!(recovery.set_aside_count, 1, "byte {position}");
-            assert_eq!(recovery.next_sequence, 4, "byte {position}");
-        }
-        assert_eq!(
-            log.set_aside().len(),
-            3,
-            "header, first and second entry: {:?}",
-            log.set_aside()
-        );
-    }
-
-    #[test]
-    fn a_file_that_is_gone_or_empty_is_noted_with_the_numbers_of_its_entries() {
-        let log = Log::new();
-        log.write(&[&[b"1"], &[b"2", b"3"], &[b"4"]]);
-        fs::write(file_path(&log.dir(), 2), b"").unwrap();
-        for _ in 0..2 {
-            let (payloads, recovery) = log.replay(0);
-            assert_eq!(payloads, [b"1", b"4"]);
-            assert_eq!(recovery.set_aside_count, 1);
-            let note = log
-                .root
-                .path()
-                .join("set-aside/00000000000000000002.missing");
-            let note = fs::read_to_string(note).unwrap();
-            assert_eq!(note, "entries 2 to 3 are not in the log\n");
-            fs::remove_file(file_path(&log.dir(), 2)).unwrap_or_default();
-        }
-        // The first one above the mark, too.
-        assert_eq!(log.replay(1).1.set_aside_count, 1);
-        assert_eq!(log.replay(3).1.set_aside_count, 0);
-    }
-
-    #[test]
-    fn an_entry_that_cannot_be_decoded_is_set_aside_and_the_next_one_still_comes() {
-        let log = Log::new();
-        log.write(&[&[b"poison", b"good"]]);
-        let (payloads, recovery) = log.replay(0);
-        assert_eq!(payloads, [b"poison".to_vec(), b"good".to_vec()]);
-        assert_eq!(
-            (recovery.replayed_entries, recovery.set_aside_count),
-            (1, 1)
-        );
-        assert_eq!(log.set_aside(), ["00000000000000000001.payload"]);
-    }
-
-    #[test]
-    fn trimming_removes_only_files_whose_every_entry_is_sealed() {
-        let log = Log::new();
-        log.write(&[&[b"1", b"2"], &[b"3"], &[b"4"]]);
-        let names = |log: &Log| {
-            list_files(&log.dir())
-                .unwrap()
-                .iter()
-                .map(|f| f.0)
-                .collect::<Vec<_>>()
-        };
-        trim(&log.dir(), 1).unwrap();
-        assert_eq!(names(&log), [1, 3, 4]);
-        trim(&log.dir(), 2).unwrap();
-        assert_eq!(names(&log), [3, 4]);
-        trim(&log.dir(), 9).unwrap();
-        assert_eq!(names(&log), [4]);
-    }
-}
+mod tests;

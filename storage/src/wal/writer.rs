@@ -14,7 +14,8 @@ use crate::files::{self, FileError};
 #[derive(Debug)]
 pub(crate) struct WalWriter {
     dir: PathBuf,
-    file: File,
+    /// None while the disk takes no file.
+    file: Option<File>,
     file_bytes: u64,
     file_first_sequence: u64,
     file_bytes_max: u64,
@@ -24,23 +25,38 @@ pub(crate) struct WalWriter {
 }
 
 impl WalWriter {
-    /// Begins a new file whose first entry will have `next_sequence`.
-    pub(crate) fn create(
-        dir: &Path,
-        next_sequence: u64,
-        file_bytes_max: u64,
-    ) -> Result<Self, FileError> {
-        let file = create_file(dir, next_sequence)?;
-        Ok(Self {
+    /// Begins a new file whose first entry will have `next_sequence`. When the disk takes none, which
+    /// must not keep the storage from being read, each append tries again.
+    pub(crate) fn open(dir: &Path, next_sequence: u64, file_bytes_max: u64) -> Self {
+        let mut writer = Self {
             dir: dir.to_path_buf(),
-            file,
-            file_bytes: format::FILE_HEADER_BYTES as u64,
+            file: None,
+            file_bytes: 0,
             file_first_sequence: next_sequence,
             file_bytes_max,
             next_sequence,
             buffer: Vec::new(),
             poison: None,
-        })
+        };
+        if let Err(error) = writer.begin_file() {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the wal takes nothing yet"
+            );
+        }
+        writer
+    }
+
+    fn begin_file(&mut self) -> Result<(), FileError> {
+        self.file = Some(create_file(&self.dir, self.next_sequence)?);
+        self.file_bytes = format::FILE_HEADER_BYTES as u64;
+        self.file_first_sequence = self.next_sequence;
+        Ok(())
+    }
+
+    /// Whether there is a file to append to.
+    pub(crate) fn is_open(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Writes the entries and returns once they are durable, with the sequence of the first one.
@@ -52,6 +68,10 @@ impl WalWriter {
         if let Some(error) = &self.poison {
             return Err(WalFailure::Poisoned(Arc::clone(error)));
         }
+        if self.file.is_none() {
+            let begun = self.begin_file();
+            begun.map_err(|error| WalFailure::Refused(Arc::new(error.source)))?;
+        }
         let first_sequence = self.next_sequence;
         let mut sequence = first_sequence;
         self.buffer.clear();
@@ -59,10 +79,14 @@ impl WalWriter {
             format::encode_entry(&mut self.buffer, sequence, signal, payload);
             sequence += 1;
         }
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        let Some(file) = &mut self.file else {
+            let error = io::Error::other("the wal has no file");
+            return Err(WalFailure::Refused(Arc::new(error)));
+        };
+        if let Err(error) = file.write_all(&self.buffer) {
             return Err(self.take_back(error));
         }
-        if let Err(error) = self.file.sync_data() {
+        if let Err(error) = file.sync_data() {
             return Err(WalFailure::Poisoned(self.poison_with(error)));
         }
         self.file_bytes += self.buffer.len() as u64;
@@ -89,12 +113,18 @@ impl WalWriter {
 
     /// By the open handle where that can be done: there may be no other one to have.
     fn cut_to_last_good(&mut self, path: &Path) -> io::Result<()> {
-        if self.file.set_len(self.file_bytes).is_err() {
-            self.file = OpenOptions::new().write(true).open(path)?;
-            self.file.set_len(self.file_bytes)?;
-        }
-        self.file.sync_all()?;
-        self.file.seek(SeekFrom::Start(self.file_bytes)).map(drop)
+        let mut file = match self.file.take() {
+            Some(file) if file.set_len(self.file_bytes).is_ok() => file,
+            _ => {
+                let file = OpenOptions::new().write(true).open(path)?;
+                file.set_len(self.file_bytes)?;
+                file
+            }
+        };
+        file.sync_all()?;
+        file.seek(SeekFrom::Start(self.file_bytes))?;
+        self.file = Some(file);
+        Ok(())
     }
 
     /// Whether the newest file has reached its size.
@@ -108,19 +138,12 @@ impl WalWriter {
             return Ok(());
         }
         let path = file_path(&self.dir, self.next_sequence);
-        self.file = match create_file(&self.dir, self.next_sequence) {
-            Ok(file) => file,
-            Err(error) => {
-                // What was written to the present file from now on would be trimmed too early.
-                if !fs::exists(&path).is_ok_and(|exists| !exists) {
-                    self.poison_with(io::Error::other(format!("{} stays", path.display())));
-                }
-                return Err(error);
+        self.begin_file().inspect_err(|_| {
+            // What was written to the present file from now on would be trimmed too early.
+            if !fs::exists(&path).is_ok_and(|exists| !exists) {
+                self.poison_with(io::Error::other(format!("{} stays", path.display())));
             }
-        };
-        self.file_bytes = format::FILE_HEADER_BYTES as u64;
-        self.file_first_sequence = self.next_sequence;
-        Ok(())
+        })
     }
 
     /// Refuses every later append: the log can no longer be trusted to take one.
@@ -201,7 +224,7 @@ mod tests {
     #[test]
     fn a_refused_write_leaves_no_trace_and_the_next_one_succeeds() {
         let dir = TempDir::new().unwrap();
-        let mut writer = WalWriter::create(dir.path(), 1, 1 << 20).unwrap();
+        let mut writer = WalWriter::open(dir.path(), 1, 1 << 20);
         assert_eq!(append(&mut writer, b"first").unwrap(), 1);
         // A handle that cannot write stands for a full disk; the torn bytes are put there by hand.
         let path = file_path(dir.path(), 1);
@@ -211,7 +234,7 @@ mod tests {
             .unwrap()
             .write_all(b"torn")
             .unwrap();
-        writer.file = File::open(&path).unwrap();
+        writer.file = Some(File::open(&path).unwrap());
         assert!(matches!(
             append(&mut writer, b"refused"),
             Err(WalFailure::Refused(_))
@@ -224,9 +247,25 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_takes_no_file_refuses_until_it_takes_one() {
+        let dir = TempDir::new().unwrap();
+        let wal = dir.path().join("wal");
+        let mut writer = WalWriter::open(&wal, 1, 1 << 20);
+        assert!(!writer.is_open());
+        assert!(matches!(
+            append(&mut writer, b"x"),
+            Err(WalFailure::Refused(_))
+        ));
+        fs::create_dir(&wal).unwrap();
+        assert_eq!(append(&mut writer, b"first").unwrap(), 1);
+        assert!(writer.is_open());
+        assert_eq!(payloads(&wal), [b"first"]);
+    }
+
+    #[test]
     fn a_poisoned_writer_takes_nothing_more() {
         let dir = TempDir::new().unwrap();
-        let mut writer = WalWriter::create(dir.path(), 1, 1 << 20).unwrap();
+        let mut writer = WalWriter::open(dir.path(), 1, 1 << 20);
         append(&mut writer, b"first").unwrap();
         writer.poison_with(io::Error::other("sync failed"));
         for _ in 0..2 {

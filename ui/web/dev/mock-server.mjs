@@ -153,14 +153,21 @@ function status(w, empty) {
     endpoints: { otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318', http: '127.0.0.1:4319' },
     stored: { spans: empty ? 0 : w.traces.reduce((n, t) => n + t.trace.spans.length, 0), log_records: empty ? 0 : w.logs.length, splits: 2, bytes: 12_400_000, wal_bytes: 180_000, hot_spans: 12, hot_log_records: 4 },
     on_disk: {
-      traces: { splits: 1, rows: 40_000, data_bytes: 6_100_000, index_bytes: 2_300_000, wal_bytes: 90_000, backlog_splits: 0, backlog_rows: 0 },
-      logs: { splits: 1, rows: 30_000, data_bytes: 3_000_000, index_bytes: 1_000_000, wal_bytes: 40_000, backlog_splits: 0, backlog_rows: 0 },
+      traces: { splits: 1, rows: 40_000, data_bytes: 6_100_000, index_bytes: 2_300_000, wal_bytes: 90_000, backlog_splits: 0, backlog_rows: 0, oldest_sealed_unix_nano: null },
+      logs: { splits: 1, rows: 30_000, data_bytes: 3_000_000, index_bytes: 1_000_000, wal_bytes: 40_000, backlog_splits: 0, backlog_rows: 0, oldest_sealed_unix_nano: null },
     },
+    disk: { used_bytes: 12_700_000, limit_bytes: 80_000_000_000, available_bytes: 60_000_000_000, data_bytes: 8_100_000, index_bytes: 3_300_000, body_bytes: 1_000_000, wal_bytes: 180_000, catalog_bytes: 120_000, temporary_bytes: 0, set_aside_bytes: 0, shortage: null, refused_appends: 0 },
+    deleted: { by_age: { splits: 0, bytes: 0 }, by_size: { splits: 0, bytes: 0 } },
+    set_aside: [],
+    unreadable_splits: 0,
     compaction: { merges: 3, merged_splits: 48, rows: 70_000, input_bytes: 14_100_000, output_bytes: 12_400_000, cpu_seconds: 0.4, last_error: null },
+    oldest_span_unix_nano: empty ? null : String(w.traces.at(-1).start),
     newest_span_unix_nano: empty ? null : String(w.traces[0].start),
+    oldest_log_unix_nano: empty ? null : w.logs.at(-1).time_unix_nano,
     newest_log_unix_nano: empty ? null : w.logs[0].time_unix_nano,
     data_dir: './spandrel-data',
     retention_age_secs: 7 * 86400,
+    min_retention_secs: 3600,
     uptime_secs: 4000,
   };
 }

@@ -54,7 +54,7 @@ impl History {
         for name in ["wal", "set-aside"] {
             fs::create_dir(root.path().join(name)).unwrap();
         }
-        let writer = WalWriter::create(&root.path().join("wal"), 1, 1 << 20).unwrap();
+        let writer = WalWriter::open(&root.path().join("wal"), 1, 1 << 20);
         Self {
             root,
             writer,
@@ -99,7 +99,7 @@ impl History {
         torn.truncate(usize::from(taken_bytes));
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(&torn).unwrap();
-        self.writer.file = File::open(&path).unwrap();
+        self.writer.file = Some(File::open(&path).unwrap());
         let refused = self.writer.append_group([(Signal::Logs, &payload[..])]);
         assert!(matches!(refused, Err(WalFailure::Refused(_))));
     }
@@ -123,7 +123,7 @@ impl History {
         self.low_water = self.low_water.max(sealed);
         let recovery = self.recover();
         let dir = self.root.path().join("wal");
-        self.writer = WalWriter::create(&dir, recovery.next_sequence, 1 << 20).unwrap();
+        self.writer = WalWriter::open(&dir, recovery.next_sequence, 1 << 20);
     }
 
     /// What comes back is what was acknowledged and is not sealed, in its order.
@@ -135,9 +135,9 @@ impl History {
         let mut replayed = Vec::new();
         let mut apply = |entry: Entry| {
             replayed.push((entry.sequence, entry.payload.to_vec()));
-            true
+            replay::Applied::Visible
         };
-        let recovery = replay::replay(&dir, &aside, self.low_water, &mut apply).unwrap();
+        let recovery = replay::replay(&dir, at(&aside), self.low_water, &mut apply).unwrap();
         let mut expected = self.acknowledged.clone();
         expected.retain(|(sequence, _)| *sequence > self.low_water);
         assert_eq!(replayed, expected);
@@ -164,13 +164,13 @@ proptest! {
 #[test]
 fn a_failed_sync_is_never_repeated_and_the_writer_takes_nothing_more() {
     let dir = TempDir::new().unwrap();
-    let mut writer = WalWriter::create(dir.path(), 1, 1 << 20).unwrap();
+    let mut writer = WalWriter::open(dir.path(), 1, 1 << 20);
     writer
         .append_group([(Signal::Logs, &b"first"[..])])
         .unwrap();
     // A pipe takes what is written and cannot be synced.
     let (mut reader, pipe) = io::pipe().unwrap();
-    writer.file = File::from(OwnedFd::from(pipe));
+    writer.file = Some(File::from(OwnedFd::from(pipe)));
     for _ in 0..3 {
         let failed = writer.append_group([(Signal::Logs, &b"lost"[..])]);
         assert!(matches!(failed, Err(WalFailure::Poisoned(_))));
@@ -192,7 +192,7 @@ fn a_file_that_a_failed_rotation_left_does_not_make_its_elder_look_sealed() {
         fs::create_dir(root.path().join(name)).unwrap();
     }
     let dir = root.path().join("wal");
-    let mut writer = WalWriter::create(&dir, 1, 1 << 20).unwrap();
+    let mut writer = WalWriter::open(&dir, 1, 1 << 20);
     for payload in ["first", "second"] {
         writer
             .append_group([(Signal::Logs, payload.as_bytes())])
@@ -203,10 +203,17 @@ fn a_file_that_a_failed_rotation_left_does_not_make_its_elder_look_sealed() {
     let mut replayed = Vec::new();
     let mut apply = |entry: Entry| {
         replayed.push(entry.payload);
-        true
+        replay::Applied::Visible
     };
     let aside = root.path().join("set-aside");
-    let recovery = replay::replay(&dir, &aside, 1, &mut apply).unwrap();
+    let recovery = replay::replay(&dir, at(&aside), 1, &mut apply).unwrap();
     assert_eq!(replayed, ["second"]);
     assert_eq!(recovery.next_sequence, 3);
+}
+
+fn at(dir: &Path) -> replay::Aside<'_> {
+    replay::Aside {
+        dir,
+        now: model::UnixNanos(1),
+    }
 }

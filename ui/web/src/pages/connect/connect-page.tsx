@@ -171,6 +171,9 @@ function Server({ status }: { status: StatusAnswer }) {
     ['Stored', `${bytes(stored.bytes + stored.wal_bytes)} in ${plural(stored.splits, 'split')}`],
     ['Not yet in a split', `${plural(stored.hot_spans, 'span')}, ${plural(stored.hot_log_records, 'log record')}`],
     ['Kept for', status.retention_age_secs === null ? 'ever' : seconds(status.retention_age_secs)],
+    ['On the disk', `${bytes(status.disk.used_bytes)} of at most ${bytes(status.disk.limit_bytes)}`],
+    ...(status.disk.shortage === null ? [] : [['Records are refused', status.disk.shortage] as [string, string]]),
+    ...(status.set_aside.length === 0 ? [] : [['Set aside', status.set_aside.map((it) => `${it.what} ${it.name}: ${it.reason}`).join('; ')] as [string, string]]),
     ['Up for', seconds(status.uptime_secs)],
   ];
   return (

@@ -5,6 +5,7 @@
 mod compaction;
 mod compose;
 mod demo;
+mod disk;
 mod export;
 mod faults;
 mod import;

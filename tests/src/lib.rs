@@ -18,6 +18,7 @@ mod otlp;
 mod process;
 mod python;
 mod shop;
+mod small_disk;
 mod wait;
 
 pub use client::{Answer, HttpClient};

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::client::{Answer, HttpClient, query_value};
 use crate::otlp::TraceView;
+use crate::small_disk::SmallDisk;
 use crate::wait::{PATIENCE, until};
 
 // What of a log is quoted when a story fails.
@@ -32,6 +33,8 @@ pub struct SpandrelProcess {
     flags: Vec<String>,
     server: Server,
     dir: TempDir,
+    /// None when its data is on the disk that everything else is on.
+    disk: Option<SmallDisk>,
 }
 
 struct Server {
@@ -55,8 +58,20 @@ impl SpandrelProcess {
     /// Starts a server with more flags and waits until it is ready.
     pub async fn start_with(flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        Self::start_in(dir, None, flags).await
+    }
+
+    /// Starts a server whose data is alone on a disk of so many megabytes, and waits until it is
+    /// ready; `Err` says why no such disk can be made here.
+    pub async fn start_on_small_disk(megabytes: u32, flags: &[&str]) -> Result<Self, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SmallDisk::mount(&dir.path().join("data"), megabytes).await?;
+        Ok(Self::start_in(dir, Some(disk), flags).await)
+    }
+
+    async fn start_in(dir: TempDir, disk: Option<SmallDisk>, flags: &[&str]) -> Self {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let (server, addresses) = spawn(dir.path(), &flags).await;
+        let (server, addresses) = spawn(dir.path(), disk.as_ref(), &flags).await;
         let Addresses {
             otlp_grpc,
             otlp_http,
@@ -71,9 +86,20 @@ impl SpandrelProcess {
             flags,
             server,
             dir,
+            disk,
         };
         spandrel.wait_until_ready().await;
         spandrel
+    }
+
+    /// Others fill its small disk to the last byte.
+    pub fn fill_disk(&self) {
+        self.disk.as_ref().unwrap().fill();
+    }
+
+    /// Others give back what they took of it.
+    pub fn free_disk(&self) {
+        self.disk.as_ref().unwrap().free();
     }
 
     /// Kills the process where it stands: SIGKILL, no flush, no goodbye.
@@ -103,13 +129,18 @@ impl SpandrelProcess {
 
     /// Starts the server again on the same data; it takes other ports.
     pub async fn restart(&mut self) {
-        let (server, addresses) = spawn(self.dir.path(), &self.flags).await;
+        self.restart_without_waiting().await;
+        self.wait_until_ready().await;
+    }
+
+    /// The same, where it may not become ready.
+    pub async fn restart_without_waiting(&mut self) {
+        let (server, addresses) = spawn(self.dir.path(), self.disk.as_ref(), &self.flags).await;
         self.server = server;
         self.otlp_grpc = addresses.otlp_grpc;
         self.otlp_http = addresses.otlp_http;
         self.http = addresses.http;
         self.api = HttpClient::new(addresses.http);
-        self.wait_until_ready().await;
     }
 
     /// The whole trace with this id; it must be there already.
@@ -151,7 +182,8 @@ impl SpandrelProcess {
         log_tail(self.dir.path())
     }
 
-    async fn wait_until_ready(&self) {
+    /// Waits until it says that it is ready.
+    pub async fn wait_until_ready(&self) {
         until("the server to be ready", || async {
             let answer = self.api.try_get("/readyz").await?;
             match answer.status {
@@ -196,9 +228,12 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
-async fn spawn(dir: &Path, flags: &[String]) -> (Server, Addresses) {
+async fn spawn(dir: &Path, disk: Option<&SmallDisk>, flags: &[String]) -> (Server, Addresses) {
     let log = std::fs::File::create(dir.join("spandrel.log")).unwrap();
-    let mut command = command(&binary());
+    let launcher = disk.map(SmallDisk::launcher).unwrap_or_default();
+    let mut words = launcher.into_iter().chain([binary().display().to_string()]);
+    let mut command = command(Path::new(&words.next().unwrap()));
+    command.args(words);
     command.arg("serve").arg("--data-dir").arg(dir.join("data"));
     command.args([
         "--otlp-grpc-listen",

@@ -30,8 +30,11 @@ use crate::wal::replay;
 /// How often ages are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many of those pass until the catalog is told of the clock.
-const CLOCK_TICKS: u32 = 600;
+/// How many of those pass until the catalog is told of the clock, at most.
+const CLOCK_TICKS_MAX: u64 = 600;
+/// And no more than the ticks of the retention age divided by this: what a killed process did not
+/// tell counts in part only.
+const CLOCK_PARTS: u64 = 16;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ pub(crate) struct Sealer {
     pub(crate) marks: SealedMarks,
     pub(crate) retry: Retry,
     /// Ticks since the catalog was told of the clock.
-    pub(crate) clock_ticks: u32,
+    pub(crate) clock_ticks: u64,
     pub(crate) compactor: SyncSender<CompactorCommand>,
 }
 
@@ -117,7 +120,8 @@ impl Sealer {
     fn tick(&mut self) {
         self.retry.tick();
         self.clock_ticks += 1;
-        if self.clock_ticks >= CLOCK_TICKS {
+        let age_ticks = self.shared.config.retention_age.as_secs() / CLOCK_PARTS;
+        if self.clock_ticks >= age_ticks.min(CLOCK_TICKS_MAX) {
             self.remember_clock();
         }
         // First, so that a seal finds the room that this frees.

@@ -152,7 +152,7 @@ impl Work {
         };
         self.seals = value("spandrel_storage_sealed_splits_total ");
         self.merges = value("spandrel_storage_compaction_merges_total ");
-        self.expired = value("spandrel_storage_expired_splits_total ");
+        self.expired = value("spandrel_storage_deleted_splits_total{reason=\"age\"} ");
     }
 }
 

@@ -10,7 +10,16 @@ use crate::files::FileError;
 /// Held for as long as the storage is open; the system releases it when the process dies.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that was just forked still has it open.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "failed to release the lock of the data directory");
+        }
+    }
 }
 
 impl DirectoryLock {
@@ -39,7 +48,7 @@ impl DirectoryLock {
 
     fn lock(file: File, data_dir: &Path, path: &Path) -> Result<Self, OpenError> {
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
                 data_dir: data_dir.to_path_buf(),
             }),

@@ -1,17 +1,19 @@
 //! The data directory of a server that does not run, opened to be read and not changed.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Signal, UnixNanos, otlp};
 
+use crate::Directories;
 use crate::catalog::{Catalog, PublishedSplit};
-use crate::error::{OpenError, ReadError};
+use crate::error::{OpenError, ReadError, describe};
 use crate::export::ExportError;
 use crate::filter::Filter;
 use crate::hot::{BatchSize, HotBatch};
 use crate::lock::DirectoryLock;
+use crate::rebuild::CATALOG_FILE;
 use crate::snapshot::Source;
 use crate::split::reader::Split;
 use crate::split::writer;
@@ -27,8 +29,7 @@ const WAL_BYTES: usize = 4 << 20;
 /// started meanwhile.
 #[derive(Debug)]
 pub struct Archive {
-    splits_dir: PathBuf,
-    wal_dir: PathBuf,
+    directories: Directories,
     published: Vec<PublishedSplit>,
     low_water: u64,
     _lock: DirectoryLock,
@@ -51,10 +52,10 @@ impl Archive {
     /// # Errors
     /// When a server uses the directory, it is no data directory, or its catalog cannot be read.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
-        let catalog_path = data_dir.join("catalog.sqlite");
-        let splits_dir = data_dir.join("splits");
+        let catalog_path = data_dir.join(CATALOG_FILE);
+        let directories = Directories::below(data_dir);
         if !catalog_path.exists() {
-            if splits_dir.exists() && writer::is_any_split_in(&splits_dir)? {
+            if directories.splits.exists() && writer::is_any_split_in(&directories.splits)? {
                 return Err(OpenError::CatalogMissing { path: catalog_path });
             }
             return Err(OpenError::NoDataDirectory {
@@ -66,8 +67,7 @@ impl Archive {
         let mut published = catalog.list_splits()?;
         published.sort_by_key(|split| (split.time_range.start, split.id.clone()));
         Ok(Self {
-            splits_dir,
-            wal_dir: data_dir.join("wal"),
+            directories,
             low_water: catalog.low_water()?,
             published,
             _lock: lock,
@@ -87,13 +87,13 @@ impl Archive {
             if published.signal != signal || !filter.may_match(&published.time_range) {
                 continue;
             }
-            let opened = Split::open(&self.splits_dir, published);
+            let opened = Split::open(&self.directories.splits, published);
             visit(match opened {
                 Ok(split) => Ok(Source::split(Arc::new(split))),
                 Err(error) => Err(Unread {
                     place: format!("split {}", published.id),
                     row_count: Some(u64::from(published.row_count)),
-                    reason: reason_of(&error),
+                    reason: describe(&error),
                 }),
             })?;
         }
@@ -102,7 +102,7 @@ impl Archive {
 
     fn visit_wal(&self, signal: Signal, visit: &mut Visit<'_>) -> Result<(), ExportError> {
         let mut waiting = Waiting::new(signal);
-        let files = replay::files_to_look_into(&self.wal_dir)?;
+        let files = replay::files_to_look_into(&self.directories.wal)?;
         for (position, path) in files.iter().enumerate() {
             let is_newest = position + 1 == files.len();
             for found in replay::look(path, is_newest, self.low_water)? {
@@ -160,7 +160,7 @@ impl Waiting {
             reason,
         };
         let batch = otlp::replay(self.signal, &entry.payload);
-        let batch = batch.map_err(|error| unread(reason_of(&error)))?;
+        let batch = batch.map_err(|error| unread(describe(&error)))?;
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Waiting {
         let id = format!("wal-{}", entry.sequence);
         let part = HotBatch::new(id, self.signal, batch, size, UnixNanos(0));
         self.parts
-            .push(Arc::new(part.map_err(|error| unread(reason_of(&error)))?));
+            .push(Arc::new(part.map_err(|error| unread(describe(&error)))?));
         Ok(())
     }
 
@@ -193,20 +193,9 @@ impl Waiting {
         merged.map(Source::hot).map_err(|error: ReadError| Unread {
             place: "wal".to_owned(),
             row_count: Some(row_count as u64),
-            reason: reason_of(&error),
+            reason: describe(&error),
         })
     }
-}
-
-/// An error with its causes on one line.
-pub(crate) fn reason_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 impl fmt::Display for Unread {

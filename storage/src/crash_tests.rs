@@ -10,7 +10,7 @@ mod trace;
 mod workload;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use self::disk::{Dice, Disk, Image, Loss, write_image};
 use self::trace::Event;
 use self::workload::{Part, Promise, State, config, request, stored_rows};
 use crate::Storage;
-use crate::testing::ManualClock;
+use crate::testing::{ManualClock, temporary_dir};
 
 /// How many power losses are simulated; many thousands for a long run.
 const CRASHES: &str = "SPANDREL_TEST_CRASHES";
@@ -47,16 +47,6 @@ fn crash_count() -> usize {
     count.map_or(CRASHES_DEFAULT, |text| {
         text.to_str().unwrap().parse().unwrap()
     })
-}
-
-/// A directory in memory where there is one: the syncs of recovery need no disk here.
-fn temporary_dir() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
 }
 
 /// Whether processes can be traced here; says so when they cannot.

@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use crate::error::{CatalogError, OpenError};
 use crate::filter::Filter;
 use crate::snapshot::Columns;
-use crate::testing::{ManualClock, copy_files, logs, names_in, open_with, spans, texts};
+use crate::testing::{
+    ManualClock, copy_files, logs, names_in, open_with, spans, temporary_dir, texts,
+};
 use crate::{Append, Snapshot, Storage, StorageConfig};
 
 /// Set to damage every byte instead of a sample.
@@ -63,15 +65,6 @@ struct Original {
     dir: TempDir,
     /// The rows of each request, as texts.
     requests: Vec<BTreeSet<String>>,
-}
-
-fn temporary_dir() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
 }
 
 fn log_request(first: u32, count: u32) -> Append {

@@ -289,3 +289,14 @@ pub enum SealError {
     #[error("storage is shutting down")]
     ShuttingDown,
 }
+
+/// The error with its causes on one line, for people.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

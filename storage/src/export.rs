@@ -20,8 +20,8 @@ use arrow_schema::ArrowError;
 use model::Signal;
 use parquet::errors::ParquetError;
 
-use crate::archive::{Archive, Unread, reason_of};
-use crate::error::{FileError, ReadError};
+use crate::archive::{Archive, Unread};
+use crate::error::{FileError, ReadError, describe};
 use crate::filter::Filter;
 use crate::snapshot::{Columns, Snapshot, Source};
 use encoder::Encoder;
@@ -204,7 +204,7 @@ impl<W: io::Write + Send> Writing<'_, W> {
                 self.unread.push(Unread {
                     place: format!("split {}", source.id()),
                     row_count: Some(u64::from(source.row_count()).saturating_sub(written)),
-                    reason: reason_of(&error),
+                    reason: describe(&error),
                 });
                 Ok(())
             }

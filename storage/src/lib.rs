@@ -65,7 +65,7 @@ mod testing;
 mod tests;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -171,6 +171,18 @@ struct Directories {
     splits: PathBuf,
     /// Merged splits that are not complete.
     compaction: PathBuf,
+}
+
+impl Directories {
+    /// Those of a data directory, which need not be there.
+    fn below(data_dir: &Path) -> Self {
+        Self {
+            wal: data_dir.join("wal"),
+            set_aside: data_dir.join("set-aside"),
+            splits: data_dir.join("splits"),
+            compaction: data_dir.join("compaction"),
+        }
+    }
 }
 
 impl Storage {

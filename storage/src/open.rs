@@ -87,12 +87,7 @@ fn resume_clock(
 }
 
 fn create_directories(config: &StorageConfig) -> Result<Directories, FileError> {
-    let directories = Directories {
-        wal: config.data_dir.join("wal"),
-        set_aside: config.data_dir.join("set-aside"),
-        splits: config.data_dir.join("splits"),
-        compaction: config.data_dir.join("compaction"),
-    };
+    let directories = Directories::below(&config.data_dir);
     files::create_dir(&config.data_dir)?;
     for dir in [
         &directories.wal,

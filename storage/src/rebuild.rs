@@ -115,9 +115,7 @@ fn rebuild(data_dir: &Path, directories: &Directories, reason: &str) -> Result<(
         }
     }
     let published: Vec<PublishedSplit> = choice
-        .published
-        .iter()
-        .filter_map(|index| found.get(*index))
+        .published_of(&found)
         .map(|split| split.published.clone())
         .collect();
     let low_water = low_water(directories, &choice, &found)?;
@@ -146,11 +144,7 @@ fn low_water(
     found: &[Found],
 ) -> Result<u64, files::FileError> {
     let mut marks = SealedMarks::default();
-    for split in choice
-        .published
-        .iter()
-        .filter_map(|index| found.get(*index))
-    {
+    for split in choice.published_of(found) {
         let sequence = split.wal.last().map_or(0, |run| run.to);
         marks.raise(split.published.signal, sequence);
     }
@@ -249,6 +243,12 @@ struct Choice {
     /// And why.
     set_aside: Vec<(usize, String)>,
     // What is in neither has its rows in what is published; the start removes it.
+}
+
+impl Choice {
+    fn published_of<'a>(&self, found: &'a [Found]) -> impl Iterator<Item = &'a Found> {
+        self.published.iter().filter_map(|index| found.get(*index))
+    }
 }
 
 /// Decides which splits count, so that no row counts twice and as few as possible are left out: the

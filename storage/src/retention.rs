@@ -38,6 +38,12 @@ enum Reason {
     Size,
 }
 
+/// Whether what was sealed then is so old now.
+pub(crate) fn has_age(sealed: UnixNanos, age: Duration, now: UnixNanos) -> bool {
+    let age_nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+    sealed.0.saturating_add(age_nanos) <= now.0
+}
+
 /// The splits whose time has come, and then the oldest ones until enough bytes are gone.
 ///
 /// The age counts from when a split was sealed, not from the times in its records: those come from
@@ -45,10 +51,7 @@ enum Reason {
 /// arrival, nor one whose clock is years ahead have them kept for years. Where clocks are right the
 /// two differ by the age at which the hot buffer is sealed.
 fn plan<'a>(splits: &[Candidate<'a>], rules: Rules) -> Vec<(Candidate<'a>, Reason)> {
-    let is_older = |split: &PublishedSplit, age: Duration| {
-        let age_nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-        split.sealed.0.saturating_add(age_nanos) <= rules.now.0
-    };
+    let is_older = |split: &PublishedSplit, age: Duration| has_age(split.sealed, age, rules.now);
     let mut oldest_first = splits.to_vec();
     oldest_first.sort_by_key(|it| (it.split.sealed, it.split.id.clone()));
     let mut freed_bytes = 0;
@@ -71,13 +74,7 @@ fn plan<'a>(splits: &[Candidate<'a>], rules: Rules) -> Vec<(Candidate<'a>, Reaso
 pub(crate) fn run(shared: &Shared, catalog: &mut Catalog) {
     finish_deletions(shared, catalog);
     let published = shared.view.published();
-    if let Err(error) = shared.disk.measure(shared, &published) {
-        // The limit is kept by what was known before; appends are taken until the disk refuses.
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "failed to measure the disk"
-        );
-    }
+    measure(shared, &published);
     let candidates: Vec<_> = published
         .iter()
         .map(|split| Candidate {
@@ -98,12 +95,12 @@ pub(crate) fn run(shared: &Shared, catalog: &mut Catalog) {
     if !planned.is_empty() && delete(shared, catalog, &planned) {
         count(shared, &planned);
         // So that what was refused is taken at once.
-        measure(shared);
+        measure(shared, &shared.view.published());
     }
 }
 
-fn measure(shared: &Shared) {
-    if let Err(error) = shared.disk.measure(shared, &shared.view.published()) {
+fn measure(shared: &Shared, published: &[PublishedSplit]) {
+    if let Err(error) = shared.disk.measure(shared, published) {
         // The limit is kept by what was known before; appends are taken until the disk refuses.
         tracing::error!(
             error = &error as &dyn std::error::Error,

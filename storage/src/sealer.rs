@@ -15,7 +15,7 @@ use crate::compaction::error::MergeError;
 use crate::compaction::publish::{self, Replacement};
 use crate::compaction::worker::CompactorCommand;
 use crate::damage;
-use crate::error::SealError;
+use crate::error::{SealError, describe};
 use crate::files;
 use crate::hot::HotBatch;
 use crate::retention;
@@ -315,15 +315,4 @@ impl Sealer {
             }
         }
     }
-}
-
-/// The error with its causes, for the status page.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::PublishedSplit;
 use crate::files::{self, FileError};
+use crate::retention::has_age;
 use crate::snapshot::Unreadable;
 
 /// What the name of a note ends with.
@@ -98,8 +99,7 @@ impl SetAside {
         let note = self.note.as_ref();
         let sealed = note.and_then(|note| note.sealed_unix_nano);
         let holds_records = note.is_none() || sealed.is_some();
-        let age_nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-        let is_expired = sealed.is_some_and(|sealed| sealed.saturating_add(age_nanos) <= now.0);
+        let is_expired = sealed.is_some_and(|sealed| has_age(UnixNanos(sealed), age, now));
         if !holds_records || is_expired {
             return Vec::new();
         }

@@ -213,3 +213,13 @@ pub(crate) fn cases(default: u32) -> u32 {
     let cases = std::env::var_os("PROPTEST_CASES");
     cases.map_or(default, |text| text.to_str().unwrap().parse().unwrap())
 }
+
+/// A directory in memory where there is one, for tests whose syncs need no disk.
+pub(crate) fn temporary_dir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}

@@ -214,10 +214,12 @@ async fn attempt(
         .map_err(|error| Refusal::Permanent(error.to_string()))?;
     let exchange = async {
         let response = client.request(request).await;
-        let response = response.map_err(|error| chain(&error))?;
+        let response = response.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| chain(error.as_ref()))?.to_bytes();
+        let body = body
+            .map_err(|error| format!("{:#}", anyhow::Error::from_boxed(error)))?
+            .to_bytes();
         Ok::<_, String>((head, body))
     };
     let retryable = |problem| Refusal::Retryable {
@@ -253,17 +255,6 @@ async fn attempt(
         }
         _ => Err(Refusal::Permanent(problem)),
     }
-}
-
-/// An error with its causes on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -193,12 +193,7 @@ mod tests {
     fn everything_in_the_data_directory_is_counted_once_by_its_kind() {
         let dir = TempDir::new().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let directories = Directories {
-            wal: at("wal"),
-            set_aside: at("set-aside"),
-            splits: at("splits"),
-            compaction: at("compaction"),
-        };
+        let directories = Directories::below(dir.path());
         let files = [
             ("catalog.sqlite", 1),
             ("wal/1.wal", 2),

@@ -36,20 +36,19 @@ impl Footer {
         let mut compressed = Vec::new();
         let mut groups = Vec::new();
         for group in builder.take_row_groups() {
-            let mut builder = group.clone().into_builder();
             let mut is_compressed = Vec::with_capacity(group.num_columns());
             let mut columns = Vec::with_capacity(group.num_columns());
-            for column in group.columns() {
+            let mut group = group.into_builder();
+            for column in group.take_columns() {
                 is_compressed.push(match column.compression() {
                     Compression::UNCOMPRESSED => false,
                     Compression::ZSTD(_) => true,
                     _ => return Err(ParquetError::General("an unknown compression".to_owned())),
                 });
-                let plain = column.clone().into_builder();
+                let plain = column.into_builder();
                 columns.push(plain.set_compression(Compression::UNCOMPRESSED).build()?);
             }
-            builder = builder.set_column_metadata(columns);
-            groups.push(builder.build()?);
+            groups.push(group.set_column_metadata(columns).build()?);
             compressed.push(is_compressed.into_boxed_slice());
         }
         Ok(Self {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader as _};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader as _};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use model::Signal;
@@ -45,8 +45,9 @@ impl ParquetFile {
         let bytes = files::map(&File::open(path)?)?;
         let metadata = ArrowReaderMetadata::load(&bytes, options)?;
         let schema = SchemaRef::clone(metadata.schema());
-        let footer = Footer::new(metadata.metadata().as_ref().clone())?;
+        let parsed = Arc::clone(metadata.metadata());
         drop(metadata);
+        let footer = Footer::new(Arc::unwrap_or_clone(parsed))?;
         let Some(dedicated) = dedicated_columns(signal, &schema) else {
             return Err(ParquetError::General(
                 "not the columns of this version".to_owned(),
@@ -104,9 +105,6 @@ impl ParquetFile {
             field.is_some_and(|field| matches!(field.data_type(), DataType::List(_)))
         };
         let may_be_empty = |column: &usize| rows.len() <= FEW_ROWS && is_list(column);
-        if !columns.iter().any(may_be_empty) {
-            return self.read_leaves(rows, columns.iter().flat_map(|column| self.leaves(*column)));
-        }
         // Few rows mostly have no events and no links: one column tells, and saves the others.
         let first = |column: &usize| {
             let leaves = self.leaves(*column);
@@ -118,25 +116,18 @@ impl ParquetFile {
             leaves.take(count)
         };
         let found = self.read_leaves(rows, columns.iter().flat_map(first))?;
-        let is_filled = |place: &usize| !lists::are_empty(found.column(*place));
-        let nested =
-            (0..columns.len()).filter(|place| columns.get(*place).is_some_and(may_be_empty));
-        let filled: Vec<usize> = nested.filter(is_filled).collect();
-        let filled_columns = filled.iter().filter_map(|place| columns.get(*place));
-        let whole = filled_columns.flat_map(|column| self.leaves(*column));
-        let whole = match filled.as_slice() {
-            [] => None,
-            _ => Some(self.read_leaves(rows, whole)?),
-        };
-        let arrays = projected.fields().iter().enumerate().map(|(place, field)| {
-            match (filled.binary_search(&place), &whole) {
-                (Ok(filled), Some(whole)) => Ok(Arc::clone(whole.column(filled))),
-                _ if columns.get(place).is_some_and(may_be_empty) => {
-                    lists::empty(field, rows.len())
-                }
-                _ => Ok(Arc::clone(found.column(place))),
+        let fields = projected.fields().iter().zip(found.columns());
+        let whole = |(column, (field, array)): (&usize, (&Arc<Field>, &ArrayRef))| {
+            if !may_be_empty(column) {
+                Ok(Arc::clone(array))
+            } else if lists::are_empty(array) {
+                Ok(lists::empty(field, rows.len())?)
+            } else {
+                let read = self.read_leaves(rows, self.leaves(*column))?;
+                Ok::<ArrayRef, ParquetError>(Arc::clone(read.column(0)))
             }
-        });
+        };
+        let arrays = columns.iter().zip(fields).map(whole);
         let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
         Ok(RecordBatch::try_new(projected, arrays)?)
     }

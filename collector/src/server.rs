@@ -103,10 +103,15 @@ pub(crate) async fn serve<S, B>(
     }
 }
 
+/// The next connection. Waits for as long as the system refuses to accept: handles come back.
 async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut failures = 0_u64;
     loop {
         match listener.accept().await {
             Ok((stream, _peer)) => {
+                if failures > 0 {
+                    tracing::info!(failures, "connections are accepted again");
+                }
                 // Answers are tiny and must not wait for more to send.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "failed to set TCP_NODELAY");
@@ -114,7 +119,10 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 return stream;
             }
             Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
+                if failures == 0 {
+                    tracing::warn!(%error, "failed to accept a connection, trying on");
+                }
+                failures += 1;
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -94,11 +94,3 @@ impl QueryError {
         }
     }
 }
-
-/// Why the query side stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The listening socket cannot be used.
-    #[error("http listener failed")]
-    Listener(#[source] std::io::Error),
-}

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use api::{parse_time, router};
 pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
-pub use error::{QueryError, RunError};
+pub use error::QueryError;
 
 /// What `/api/v1/status` says of the server as a whole.
 #[derive(Debug, Clone)]
@@ -64,15 +64,12 @@ pub struct Backend {
 
 /// Serves the UI and every query API on the listener until `shutdown` fires; then takes no new
 /// connections, finishes the answers that are being written, and returns.
-///
-/// # Errors
-/// When the listener cannot accept connections at all.
 pub async fn run(
     config: QueryConfig,
     listener: TcpListener,
     backend: Backend,
     shutdown: CancellationToken,
-) -> Result<(), RunError> {
+) {
     let router = router(&config, backend);
-    server::serve(listener, router, &config, shutdown).await
+    server::serve(listener, router, &config, shutdown).await;
 }

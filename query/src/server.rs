@@ -17,14 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::config::QueryConfig;
-use crate::error::RunError;
 
 /// Longest that answers may take to be written after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after the system refused to accept, usually because there are no file handles left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Refusals in a row after which the listener counts as broken.
-const ACCEPT_FAILURES_MAX: usize = 100;
 
 /// Serves until `shutdown` fires.
 pub(crate) async fn serve(
@@ -32,7 +29,7 @@ pub(crate) async fn serve(
     router: Router,
     config: &QueryConfig,
     shutdown: CancellationToken,
-) -> Result<(), RunError> {
+) {
     // HTTP/1 only: browsers speak nothing else without TLS, and telling protocols apart would wait without
     // a limit for the first bytes.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -43,34 +40,25 @@ pub(crate) async fn serve(
     let permits = Arc::new(Semaphore::new(config.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut failures = 0;
-    let outcome = loop {
+    loop {
         let accepted = tokio::select! {
-            () = shutdown.cancelled() => break Ok(()),
+            () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &permits) => accepted,
         };
-        match accepted {
-            Ok((stream, permit)) => {
-                failures = 0;
-                let connection = Connection {
-                    builder: builder.clone(),
-                    watcher: graceful.watcher(),
-                    router: router.clone(),
-                };
-                connections.spawn(async move {
-                    connection.answer(stream).await;
-                    drop(permit);
-                });
-            }
-            Err(error) if failures < ACCEPT_FAILURES_MAX => {
-                failures += 1;
-                tracing::warn!(%error, "failed to accept connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-            Err(error) => break Err(RunError::Listener(error)),
-        }
-    };
+        let Some((stream, permit)) = accepted else {
+            break;
+        };
+        let connection = Connection {
+            builder: builder.clone(),
+            watcher: graceful.watcher(),
+            router: router.clone(),
+        };
+        connections.spawn(async move {
+            connection.answer(stream).await;
+            drop(permit);
+        });
+    }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
         .await
@@ -79,20 +67,33 @@ pub(crate) async fn serve(
         tracing::warn!("answers were cut off at the end");
     }
     connections.shutdown().await;
-    outcome
 }
 
-/// The next connection, once there is room for one.
+/// The next connection, once there is room for one. Waits for as long as the system refuses to accept:
+/// handles come back, and what else the server does must not end meanwhile.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    let mut failures = 0_u64;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if failures > 0 {
+                    tracing::info!(failures, "connections are accepted again");
+                }
+                return Some((stream, permit));
+            }
+            Err(error) => {
+                if failures == 0 {
+                    tracing::warn!(%error, "failed to accept a connection, trying on");
+                }
+                failures += 1;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
 /// What it takes to answer the requests of one connection.

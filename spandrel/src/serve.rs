@@ -113,7 +113,10 @@ impl Server {
             })],
         };
         let answering = query::run(query_config, http, backend, shutdown.clone());
-        run_part(&mut parts, &shutdown, async { Ok(answering.await?) });
+        run_part(&mut parts, &shutdown, async {
+            answering.await;
+            Ok(())
+        });
         Ok(Self {
             addresses,
             storage,

@@ -228,6 +228,8 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
+const LONGEST_IDLE: &str = "1h";
+
 async fn spawn(dir: &Path, disk: Option<&SmallDisk>, flags: &[String]) -> (Server, Addresses) {
     let log = std::fs::File::create(dir.join("spandrel.log")).unwrap();
     let launcher = disk.map(SmallDisk::launcher).unwrap_or_default();
@@ -242,6 +244,10 @@ async fn spawn(dir: &Path, disk: Option<&SmallDisk>, flags: &[String]) -> (Serve
         "127.0.0.1:0",
     ]);
     command.args(["--http-listen", "127.0.0.1:0"]).args(flags);
+    // A slow machine may let a test's connection idle for longer than servers do by default. Variables,
+    // so that a test's own flags win.
+    command.env("SPANDREL_HTTP_HEAD_TIMEOUT", LONGEST_IDLE);
+    command.env("SPANDREL_OTLP_HEADER_TIMEOUT", LONGEST_IDLE);
     command.stdout(Stdio::piped()).stderr(log);
     let mut process = command.spawn().unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();

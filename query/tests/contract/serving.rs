@@ -48,11 +48,7 @@ async fn it_serves_the_api_and_the_ui_until_it_is_told_to_stop() {
     assert_eq!(&start, b"HTTP/1.1 200 OK");
     let _silent = TcpStream::connect(address).await.unwrap();
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
     TcpStream::connect(address).await.unwrap_err();
 }
 
@@ -67,11 +63,7 @@ async fn what_is_not_http_is_answered_and_cut_off() {
         "{answer}"
     );
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -81,11 +73,7 @@ async fn a_connection_that_says_nothing_is_closed() {
     let (address, task) = store.serve(shutdown.clone()).await;
     assert_eq!(exchange(address, "").await, "");
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -95,9 +83,5 @@ async fn a_connection_that_stops_halfway_through_a_head_is_closed() {
     let (address, task) = store.serve(shutdown.clone()).await;
     assert_eq!(exchange(address, "GET /healthz HTTP/1.1\r\nho").await, "");
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, task)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
 }

@@ -12,7 +12,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use model::otlp::{self, Encoding};
 use model::{Clock, Signal, UnixNanos};
-use query::{Backend, Limits, QueryConfig, RunError, ServerInfo};
+use query::{Backend, Limits, QueryConfig, ServerInfo};
 use storage::{Append, Storage, StorageConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -142,10 +142,7 @@ impl Store {
     }
 
     /// Serves on a port of the system's choice until told to stop.
-    pub(crate) async fn serve(
-        &self,
-        shutdown: CancellationToken,
-    ) -> (SocketAddr, JoinHandle<Result<(), RunError>>) {
+    pub(crate) async fn serve(&self, shutdown: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let run = query::run(

@@ -13,7 +13,7 @@ use model::otlp::DecodeError;
 use storage::AppendError;
 use tonic::Code;
 
-use crate::metrics::Outcome;
+use crate::reason::Reason;
 
 /// Whatever a connection may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -87,28 +87,33 @@ pub(crate) struct Answer {
     pub(crate) http: StatusCode,
     /// Set exactly when the sender may retry.
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) outcome: Outcome,
+    pub(crate) reason: Reason,
 }
 
 impl Answer {
     /// No later attempt can succeed.
-    fn drop_it(grpc: Code, http: StatusCode, outcome: Outcome) -> Self {
+    fn drop_it(grpc: Code, http: StatusCode, reason: Reason) -> Self {
         Self {
             grpc,
             http,
             retry_after: None,
-            outcome,
+            reason,
         }
     }
 
+    /// What was sent is not what it says it is.
+    fn bad_data(reason: Reason) -> Self {
+        Self::drop_it(Code::InvalidArgument, StatusCode::BAD_REQUEST, reason)
+    }
+
     /// A later attempt can succeed.
-    fn try_again(outcome: Outcome) -> Self {
+    fn try_again(reason: Reason) -> Self {
         let (grpc, http) = (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE);
         Self {
             grpc,
             http,
             retry_after: Some(RETRY_AFTER),
-            outcome,
+            reason,
         }
     }
 }
@@ -120,48 +125,46 @@ impl Refusal {
             Self::UnknownPath { .. } => Answer::drop_it(
                 Code::Unimplemented,
                 StatusCode::NOT_FOUND,
-                Outcome::Unsupported,
+                Reason::UnknownPath,
             ),
-            Self::MethodNotAllowed { .. } => {
-                let http = StatusCode::METHOD_NOT_ALLOWED;
-                Answer::drop_it(Code::InvalidArgument, http, Outcome::Unsupported)
-            }
-            Self::UnsupportedMediaType { .. } => {
-                let http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-                Answer::drop_it(Code::InvalidArgument, http, Outcome::Unsupported)
-            }
-            Self::UnsupportedCoding { .. } => {
-                let http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-                Answer::drop_it(Code::Unimplemented, http, Outcome::Unsupported)
-            }
+            Self::MethodNotAllowed { .. } => Answer::drop_it(
+                Code::InvalidArgument,
+                StatusCode::METHOD_NOT_ALLOWED,
+                Reason::Method,
+            ),
+            Self::UnsupportedMediaType { .. } => Answer::drop_it(
+                Code::InvalidArgument,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Reason::MediaType,
+            ),
+            Self::UnsupportedCoding { .. } => Answer::drop_it(
+                Code::Unimplemented,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Reason::Coding,
+            ),
             Self::TooLarge { .. }
             | Self::BadPayload {
                 source: DecodeError::TooLarge,
-            } => {
-                let http = StatusCode::PAYLOAD_TOO_LARGE;
-                Answer::drop_it(Code::ResourceExhausted, http, Outcome::TooLarge)
-            }
-            Self::BadFrame { .. } | Self::Corrupt { .. } | Self::BadPayload { .. } => {
-                Answer::drop_it(
-                    Code::InvalidArgument,
-                    StatusCode::BAD_REQUEST,
-                    Outcome::Invalid,
-                )
-            }
-            Self::Overloaded { .. } => Answer::try_again(Outcome::Overloaded),
+            } => Answer::drop_it(
+                Code::ResourceExhausted,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Reason::TooLarge,
+            ),
+            Self::BadFrame { .. } => Answer::bad_data(Reason::BadFrame),
+            Self::Corrupt { .. } => Answer::bad_data(Reason::Corrupt),
+            Self::BadPayload { .. } => Answer::bad_data(Reason::BadPayload),
+            Self::Overloaded { .. } => Answer::try_again(Reason::Overloaded),
             // A stalled or cut body is the network's doing, and 408 would make the sender drop it.
-            Self::BodyTimeout { .. } | Self::BodyBroken { .. } => {
-                Answer::try_again(Outcome::Interrupted)
-            }
+            Self::BodyTimeout { .. } => Answer::try_again(Reason::BodyTimeout),
+            Self::BodyBroken { .. } => Answer::try_again(Reason::BodyBroken),
             // Also when storage cannot recover by itself: a restart cures it, and the sender can
             // hold its telemetry until then, where INTERNAL would make it drop every batch.
-            Self::NotStored { .. } | Self::AppendTimeout { .. } => {
-                Answer::try_again(Outcome::NotStored)
-            }
+            Self::NotStored { .. } => Answer::try_again(Reason::NotStored),
+            Self::AppendTimeout { .. } => Answer::try_again(Reason::AppendTimeout),
             Self::Internal { .. } => Answer::drop_it(
                 Code::Internal,
                 StatusCode::INTERNAL_SERVER_ERROR,
-                Outcome::Failed,
+                Reason::Internal,
             ),
         }
     }
@@ -189,7 +192,9 @@ impl Refusal {
             } => {
                 vec![(path.clone(), (*problem).to_owned())]
             }
-            _ if answer.outcome == Outcome::Invalid => vec![("body".to_owned(), message.clone())],
+            _ if answer.http == StatusCode::BAD_REQUEST => {
+                vec![("body".to_owned(), message.clone())]
+            }
             _ => Vec::new(),
         };
         let (code, retry_after) = (answer.grpc as i32, answer.retry_after);

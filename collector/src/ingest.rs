@@ -15,9 +15,10 @@ use tokio::time::timeout;
 
 use crate::admission::Ticket;
 use crate::error::{Refusal, shorten};
-use crate::metrics::{CollectorMetrics, RecordCounts};
+use crate::exchange::Exported;
+use crate::metrics::CollectorMetrics;
 use crate::receiver::decode::{Compression, decompress};
-use crate::receiver::{Service, Transport};
+use crate::receiver::{Protocol, Service};
 
 // Below this a body decodes in less time than a hand-over to another thread takes.
 const INLINE_DECODE_BYTES_MAX: usize = 16 * 1024;
@@ -39,7 +40,7 @@ pub(crate) struct Ingest {
 /// A body as it came, and the ticket for its bytes.
 pub(crate) struct Received {
     pub(crate) service: Service,
-    pub(crate) transport: Transport,
+    pub(crate) protocol: Protocol,
     pub(crate) encoding: Encoding,
     pub(crate) compression: Compression,
     pub(crate) body: Bytes,
@@ -79,27 +80,23 @@ impl Ingest {
 
     /// Stores what can be accepted and returns what was rejected. Returning `Ok` is the
     /// acknowledgement: the records are durable, and every later query sees them.
-    pub(crate) async fn export(&self, received: Received) -> Result<Option<Rejected>, Refusal> {
-        let (service, transport) = (received.service, received.transport);
+    pub(crate) async fn export(&self, received: Received) -> Result<Exported, Refusal> {
         self.metrics
-            .count_received(service, transport, received.body.len());
+            .count_received(received.service, received.protocol, received.body.len());
         let (decoded, ticket) = self.decode(received).await?;
-        let (accepted, mut rejected) = match decoded {
+        let mut exported = match decoded {
             Decoded::Records(signal, accepted) => self.append(signal, accepted).await?,
-            Decoded::MetricPoints(count) => (0, self.reject_metrics(count)),
+            Decoded::MetricPoints(count) => Exported {
+                rejected: self.reject_metrics(count),
+                ..Exported::default()
+            },
         };
         // Held until here: the bytes are in memory until storage has them on disk.
         drop(ticket);
-        if let Some(rejected) = &mut rejected {
+        if let Some(rejected) = &mut exported.rejected {
             shorten(&mut rejected.reason);
         }
-        let rejected_count = rejected.as_ref().map_or(0, |rejected| rejected.count);
-        let records = RecordCounts {
-            accepted,
-            rejected: rejected_count,
-        };
-        self.metrics.count_records(service, transport, records);
-        Ok(rejected)
+        Ok(exported)
     }
 
     async fn decode(&self, received: Received) -> Result<(Decoded, Ticket), Refusal> {
@@ -119,27 +116,30 @@ impl Ingest {
         }
     }
 
-    async fn append(
-        &self,
-        signal: Signal,
-        accepted: Accepted,
-    ) -> Result<(u64, Option<Rejected>), Refusal> {
+    async fn append(&self, signal: Signal, accepted: Accepted) -> Result<Exported, Refusal> {
         let Accepted {
             payload,
             batch,
             rejected,
         } = accepted;
-        let count = batch.num_rows() as u64;
-        if count == 0 {
-            return Ok((0, rejected));
+        let mut exported = Exported {
+            accepted: batch.num_rows() as u64,
+            rejected,
+            ..Exported::default()
+        };
+        if exported.accepted == 0 {
+            return Ok(exported);
         }
+        // What cannot be read here would not be stored either.
+        exported.services = model::service_names(&batch).unwrap_or_default();
+        exported.times = storage::batch_time_range(signal, &batch).ok();
         let append = self.storage.append(Append {
             signal,
             payload,
             batch,
         });
         match timeout(APPEND_TIMEOUT, append).await {
-            Ok(Ok(())) => Ok((count, rejected)),
+            Ok(Ok(())) => Ok(exported),
             Ok(Err(source)) => {
                 if !source.is_retryable() {
                     tracing::error!(error = %source, %signal, "failed to store records");

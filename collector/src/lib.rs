@@ -4,12 +4,16 @@
 //! and visible. Whatever cannot be taken now is refused with a code that senders retry.
 
 mod admission;
+mod advice;
 mod config;
 mod error;
+mod exchange;
 mod ingest;
 mod metrics;
 mod origins;
+mod reason;
 mod receiver;
+mod senders;
 mod server;
 
 use std::convert::Infallible;
@@ -34,6 +38,7 @@ use crate::server::{ServerLimits, serve};
 pub use config::{CollectorArgs, CollectorConfig, ConfigError};
 pub use metrics::CollectorMetrics;
 pub use origins::AllowedOrigins;
+pub use senders::{Problem, SenderReport};
 
 /// The sockets of the receivers, already bound, so that whoever binds them tells of busy ports.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::BoxError;
+use crate::senders::Peer;
 
 // Requests in flight need a group commit, not more; what takes longer is a sender that hangs.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -68,8 +70,9 @@ pub(crate) async fn serve<S, B>(
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                 break;
             };
-            let stream = accept(&listener).await;
+            let (stream, peer) = accept(&listener).await;
             let connection = Connection {
+                peer,
                 builder: Arc::clone(&builder),
                 header_timeout: limits.header_timeout,
                 shutdown: shutdown.clone(),
@@ -104,11 +107,11 @@ pub(crate) async fn serve<S, B>(
 }
 
 /// The next connection. Waits for as long as the system refuses to accept: handles come back.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     let mut failures = 0_u64;
     loop {
         match listener.accept().await {
-            Ok((stream, _peer)) => {
+            Ok((stream, peer)) => {
                 if failures > 0 {
                     tracing::info!(failures, "connections are accepted again");
                 }
@@ -116,7 +119,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "failed to set TCP_NODELAY");
                 }
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 if failures == 0 {
@@ -162,6 +165,7 @@ where
 }
 
 struct Connection {
+    peer: SocketAddr,
     builder: Arc<Builder<TrackedExecutor>>,
     header_timeout: Duration,
     shutdown: CancellationToken,
@@ -178,8 +182,10 @@ impl Connection {
     {
         let has_begun = CancellationToken::new();
         let begin = has_begun.clone();
-        let service = service_fn(move |request| {
+        let peer = Peer(self.peer);
+        let service = service_fn(move |mut request: Request<Incoming>| {
             begin.cancel();
+            request.extensions_mut().insert(peer);
             service.call(request)
         });
         // The timer for heads starts when the version of HTTP is known, which a silent peer never

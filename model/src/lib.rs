@@ -15,12 +15,14 @@ pub mod time;
 
 mod columns;
 mod resource_column;
+mod service_names;
 
 pub use attributes::{Attribute, AttributeValue, ValueType, double_text};
 pub use columns::{AttributesColumn, BatchError, unify_dictionaries};
 pub use ids::{IdError, SpanId, TraceId};
 pub use log_record::{LogReader, LogRecord, Severity};
 pub use resource::{Resource, Scope};
+pub use service_names::service_names;
 pub use signal::Signal;
 pub use span::{Event, Link, Span, SpanKeys, SpanKind, SpanReader, Status, StatusCode};
 pub use time::{Clock, TimeRange, UnixNanos};

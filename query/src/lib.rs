@@ -4,8 +4,9 @@
 pub mod config;
 pub mod error;
 pub mod exec;
+pub mod ingest_status;
 pub mod lang;
-pub mod limits;
+mod limits;
 
 mod api;
 mod metrics;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use api::{parse_time, router};
 pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
 pub use error::QueryError;
+pub use ingest_status::{IngestProblem, IngestSender, IngestStatus};
 
 /// What `/api/v1/status` says of the server as a whole.
 #[derive(Debug, Clone)]
@@ -60,6 +62,8 @@ pub struct Backend {
     pub is_ready_to_write: ReadinessCheck,
     /// Further parts of `/metrics`.
     pub metrics: Vec<MetricsRenderer>,
+    /// Who sends to the other side of the process.
+    pub ingest: IngestStatus,
 }
 
 /// Serves the UI and every query API on the listener until `shutdown` fires; then takes no new

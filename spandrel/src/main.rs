@@ -5,6 +5,7 @@ mod clock;
 mod demo;
 mod export;
 mod import;
+mod ingest_status;
 mod logging;
 mod process_memory;
 mod serve;

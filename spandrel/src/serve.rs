@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
+use crate::ingest_status;
 use crate::logging::LogArgs;
 
 /// Settings of every part of the server.
@@ -84,7 +85,7 @@ impl Server {
                     format!("cannot open the data directory {}", data_dir.display())
                 })?;
 
-        let metrics = Arc::new(CollectorMetrics::new(&collector_config));
+        let metrics = Arc::new(CollectorMetrics::new(&collector_config, Arc::clone(&clock)));
         let mut parts = JoinSet::new();
         let receiving = collector::run(
             collector_config,
@@ -108,6 +109,7 @@ impl Server {
                 let status = watched.status();
                 status.is_wal_open && status.wal_error.is_none()
             }),
+            ingest: ingest_status::of(Arc::clone(&metrics)),
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
             })],

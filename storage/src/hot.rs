@@ -57,7 +57,7 @@ impl HotBatch {
             "empty batches are answered before they get here"
         );
         let rows = Rows::new(signal, &batch)?;
-        let time_range = time_range_of(signal, &batch)?;
+        let time_range = batch_time_range(signal, &batch)?;
         let groups = OnceLock::new();
         Ok(Self {
             id,
@@ -302,7 +302,10 @@ impl HotBatch {
 }
 
 /// The range that holds the moments of every row; the batch has at least one.
-pub(crate) fn time_range_of(signal: Signal, batch: &RecordBatch) -> Result<TimeRange, BatchError> {
+///
+/// # Errors
+/// When the batch is not of this signal's schema.
+pub fn batch_time_range(signal: Signal, batch: &RecordBatch) -> Result<TimeRange, BatchError> {
     let times = TimeColumn::new(signal, batch)?;
     let mut first = UnixNanos::MAX;
     let mut last = UnixNanos(0);

@@ -99,6 +99,7 @@ pub use disk::room::Shortage;
 pub use disk::usage::DiskUsage;
 pub use error::{AppendError, OpenError, ReadError};
 pub use filter::{Filter, Predicate, Test, TextMatch};
+pub use hot::batch_time_range;
 pub use patterns::PatternCount;
 pub use set_aside::SetAside;
 pub use snapshot::{Columns, Match, OperationCount, Snapshot, Source, Step, TimeOrder, Unreadable};

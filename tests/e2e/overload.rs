@@ -51,7 +51,7 @@ async fn an_exporter_that_is_told_to_come_back_delivers_everything() {
     let spandrel = SpandrelProcess::start_with(&SMALL).await;
     let one = hold_a_request_open(spandrel.otlp_http).await;
     let other = hold_a_request_open(spandrel.otlp_http).await;
-    wait_for_metric(&spandrel, "spandrel_otlp_in_flight_bytes ", |bytes| {
+    wait_for_metric(&spandrel, "spandrel_ingest_in_flight_bytes ", |bytes| {
         bytes == 199_998
     })
     .await;
@@ -60,8 +60,9 @@ async fn an_exporter_that_is_told_to_come_back_delivers_everything() {
     let checkout = program.check_out();
     let shut_down = program.shut_down();
     let relief = async {
-        let overloaded = "spandrel_otlp_requests_total\
-                          {signal=\"traces\",transport=\"grpc\",outcome=\"overloaded\"}";
+        let overloaded = "spandrel_ingest_requests_total\
+                          {signal=\"traces\",protocol=\"otlp_grpc\",\
+                          outcome=\"overloaded\",reason=\"overloaded\"}";
         wait_for_metric(&spandrel, overloaded, |refused| refused > 0).await;
         drop((one, other));
     };

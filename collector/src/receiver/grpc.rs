@@ -21,11 +21,11 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::error::Refusal;
+use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
-use crate::metrics::Outcome;
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
-use crate::receiver::{Service, Transport, media};
+use crate::receiver::{Protocol, Service, media};
 
 // One byte of flags and four of length before each message.
 const PREFIX_BYTES: usize = 5;
@@ -59,22 +59,18 @@ impl GrpcReceiver {
         }
         let path = request.uri().path();
         let Some(service) = Service::ALL.into_iter().find(|it| it.grpc_path() == path) else {
-            self.ingest.metrics().count_unknown_path(Transport::Grpc);
             let known = "Export of the OTLP trace, logs and metrics services";
-            return refused(&Refusal::UnknownPath {
-                path: path.to_owned(),
-                known,
-            });
+            let path = path.to_owned();
+            let refusal = Refusal::UnknownPath { path, known };
+            Exchange::begin(&request, None, Protocol::OtlpGrpc)
+                .end(self.ingest.metrics(), Err(&refusal));
+            return refused(&refusal);
         };
+        let exchange = Exchange::begin(&request, Some(service), Protocol::OtlpGrpc);
         let exported = self.export(service, request).await;
-        let outcome = exported
-            .as_ref()
-            .map_or_else(|refusal| refusal.answer().outcome, |_| Outcome::Accepted);
-        self.ingest
-            .metrics()
-            .count_request(service, Transport::Grpc, outcome);
+        exchange.end(self.ingest.metrics(), exported.as_ref());
         match exported {
-            Ok(rejected) => exported_response(service, rejected.as_ref()),
+            Ok(exported) => exported_response(service, exported.rejected.as_ref()),
             Err(refusal) => {
                 tracing::debug!(
                     signal = service.label(), reason = %refusal.message(), "refused a gRPC export"
@@ -88,7 +84,7 @@ impl GrpcReceiver {
         &self,
         service: Service,
         request: Request<Incoming>,
-    ) -> Result<Option<Rejected>, Refusal> {
+    ) -> Result<Exported, Refusal> {
         let compression = compression(request.headers())?;
         let max_bytes = self.limits.max_bytes;
         let limits = BodyLimits {
@@ -117,11 +113,11 @@ impl GrpcReceiver {
             true => compression,
             false => Compression::Identity,
         };
-        let (encoding, transport) = (Encoding::Protobuf, Transport::Grpc);
+        let (encoding, protocol) = (Encoding::Protobuf, Protocol::OtlpGrpc);
         let body = message.body;
         let received = Received {
             service,
-            transport,
+            protocol,
             encoding,
             compression,
             body,
@@ -131,16 +127,17 @@ impl GrpcReceiver {
     }
 
     async fn not_grpc(&self, request: Request<Incoming>) -> Response<Body> {
-        self.ingest.metrics().count_unknown_path(Transport::Grpc);
+        let exchange = Exchange::begin(&request, None, Protocol::OtlpGrpc);
         let content_type = media::content_type(request.headers());
         let http = self.http_address;
         let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
         let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
-        let status = Refusal::UnsupportedMediaType {
+        let refusal = Refusal::UnsupportedMediaType {
             content_type,
             expected,
-        }
-        .status();
+        };
+        let status = refusal.status();
+        exchange.end(self.ingest.metrics(), Err(&refusal));
         discard(&mut request.into_body()).await;
         let mut response = Response::new(Body::new(Full::new(Bytes::from(encode_status(
             encoding, &status,

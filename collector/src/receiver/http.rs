@@ -8,14 +8,14 @@ use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPEC
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use model::otlp::{Encoding, Rejected, encode_response, encode_status};
+use model::otlp::{Encoding, encode_response, encode_status};
 
 use crate::error::{KNOWN_PATHS, Refusal};
+use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
-use crate::metrics::Outcome;
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
-use crate::receiver::{Service, Transport, media};
+use crate::receiver::{Protocol, Service, media};
 
 const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, zstd, deflate");
 
@@ -45,25 +45,23 @@ impl HttpReceiver {
         }
         let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
         let Some(service) = Service::ALL.into_iter().find(|it| it.http_path() == path) else {
-            self.ingest.metrics().count_unknown_path(Transport::Http);
             let refusal = Refusal::UnknownPath {
                 path: path.to_owned(),
                 known: KNOWN_PATHS,
             };
+            Exchange::begin(&request, None, Protocol::OtlpHttp)
+                .end(self.ingest.metrics(), Err(&refusal));
             discard_rest(request).await;
             return refused(encoding, &refusal);
         };
         let mut request = request;
+        let exchange = Exchange::begin(&request, Some(service), Protocol::OtlpHttp);
         let exported = self.export(service, &mut request).await;
-        let outcome = exported
-            .as_ref()
-            .map_or_else(|refusal| refusal.answer().outcome, |_| Outcome::Accepted);
-        self.ingest
-            .metrics()
-            .count_request(service, Transport::Http, outcome);
+        exchange.end(self.ingest.metrics(), exported.as_ref());
         match exported {
-            Ok(rejected) => {
-                let body = encode_response(service.response_kind(), encoding, rejected.as_ref());
+            Ok(exported) => {
+                let rejected = exported.rejected.as_ref();
+                let body = encode_response(service.response_kind(), encoding, rejected);
                 respond(StatusCode::OK, media::name(encoding), body)
             }
             Err(refusal) => {
@@ -80,7 +78,7 @@ impl HttpReceiver {
         &self,
         service: Service,
         request: &mut Request<Incoming>,
-    ) -> Result<Option<Rejected>, Refusal> {
+    ) -> Result<Exported, Refusal> {
         if request.method() != Method::POST {
             return Err(Refusal::MethodNotAllowed {
                 method: request.method().clone(),
@@ -90,10 +88,10 @@ impl HttpReceiver {
         let compression = compression(request.headers())?;
         let mut ticket = self.ingest.ticket();
         let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
-        let transport = Transport::Http;
+        let protocol = Protocol::OtlpHttp;
         let received = Received {
             service,
-            transport,
+            protocol,
             encoding,
             compression,
             body,

@@ -66,18 +66,19 @@ impl Service {
 
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Grpc,
-    Http,
+pub(crate) enum Protocol {
+    OtlpGrpc,
+    OtlpHttp,
 }
 
-impl Transport {
-    pub(crate) const ALL: [Self; 2] = [Self::Grpc, Self::Http];
+impl Protocol {
+    pub(crate) const ALL: [Self; 2] = [Self::OtlpGrpc, Self::OtlpHttp];
 
+    /// The value of the label `protocol`.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Grpc => "grpc",
-            Self::Http => "http",
+            Self::OtlpGrpc => "otlp_grpc",
+            Self::OtlpHttp => "otlp_http",
         }
     }
 }

@@ -65,7 +65,7 @@ async fn shutdown_finishes_requests_in_flight_and_accepts_no_more() {
     let shut_down = async {
         upload.send(body).await;
         receivers
-            .wait_for_counter("spandrel_otlp_in_flight_bytes", in_flight)
+            .wait_for_counter("spandrel_ingest_in_flight_bytes", in_flight)
             .await;
         receivers.begin_shutdown();
         // The listener is closed before the request has ended.

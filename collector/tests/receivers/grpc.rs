@@ -24,7 +24,8 @@ async fn acknowledged_spans_are_visible_at_once() {
 
     assert_eq!(receivers.span_names(), ["a", "b"]);
     assert_eq!(answer.grpc_message().len(), 0, "nothing was rejected");
-    let accepted = "spandrel_otlp_records_accepted_total{signal=\"traces\",transport=\"grpc\"}";
+    let accepted =
+        "spandrel_ingest_records_accepted_total{signal=\"traces\",protocol=\"otlp_grpc\"}";
     assert_eq!(receivers.counter(accepted), 2);
 }
 
@@ -148,9 +149,24 @@ async fn bad_payloads_are_invalid_arguments() {
         );
         assert_eq!(status.detail_types(), ["google.rpc.BadRequest"]);
     }
-    let invalid =
-        "spandrel_otlp_requests_total{signal=\"traces\",transport=\"grpc\",outcome=\"invalid\"}";
-    assert_eq!(receivers.counter(invalid), 3);
+    let invalid = |signal, reason| {
+        format!(
+            "spandrel_ingest_requests_total{{signal=\"{signal}\",protocol=\"otlp_grpc\",\
+             outcome=\"invalid\",reason=\"{reason}\"}}"
+        )
+    };
+    for (signal, reason, count) in [
+        ("traces", "bad_payload", 1),
+        ("traces", "corrupt_compression", 1),
+        ("traces", "bad_frame", 1),
+        ("logs", "bad_frame", 2),
+    ] {
+        assert_eq!(
+            receivers.counter(&invalid(signal, reason)),
+            count,
+            "{reason}"
+        );
+    }
 }
 
 #[tokio::test]

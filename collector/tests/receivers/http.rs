@@ -22,9 +22,10 @@ async fn acknowledged_protobuf_spans_are_visible_at_once() {
     assert_eq!(answer.header("content-type"), "application/x-protobuf");
     assert_eq!(answer.header("content-length"), "0");
     assert_eq!(answer.body.len(), 0);
-    let accepted = "spandrel_otlp_records_accepted_total{signal=\"traces\",transport=\"http\"}";
+    let accepted =
+        "spandrel_ingest_records_accepted_total{signal=\"traces\",protocol=\"otlp_http\"}";
     assert_eq!(receivers.counter(accepted), 2);
-    assert_eq!(receivers.counter("spandrel_otlp_in_flight_bytes"), 0);
+    assert_eq!(receivers.counter("spandrel_ingest_in_flight_bytes"), 0);
 }
 
 #[tokio::test]
@@ -92,7 +93,8 @@ async fn spans_with_invalid_ids_are_rejected_singly_and_counted_as_text_in_json(
     assert_eq!(partial["rejectedSpans"], "2");
     assert_eq!(partial["errorMessage"], "span \"\": span id is all zero");
     assert_eq!(receivers.span_names(), ["a", "c"]);
-    let rejected = "spandrel_otlp_records_rejected_total{signal=\"traces\",transport=\"http\"}";
+    let rejected =
+        "spandrel_ingest_records_rejected_total{signal=\"traces\",protocol=\"otlp_http\"}";
     assert_eq!(receivers.counter(rejected), 2);
 }
 
@@ -244,7 +246,8 @@ async fn unknown_paths_name_the_known_ones() {
         "nothing is received at /v1/trace; \
          this receiver knows /v1/traces, /v1/logs and /v1/metrics"
     );
-    let unknown = "spandrel_otlp_unknown_path_requests_total{transport=\"http\"}";
+    let unknown = "spandrel_ingest_requests_total{signal=\"unknown\",protocol=\"otlp_http\",\
+                   outcome=\"unsupported\",reason=\"unknown_path\"}";
     assert_eq!(receivers.counter(unknown), 1);
 }
 

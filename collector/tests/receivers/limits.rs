@@ -10,7 +10,7 @@ const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Expor
 
 const RESOURCE_EXHAUSTED: &str = "8";
 const UNAVAILABLE: &str = "14";
-const IN_FLIGHT_BYTES: &str = "spandrel_otlp_in_flight_bytes";
+const IN_FLIGHT_BYTES: &str = "spandrel_ingest_in_flight_bytes";
 
 const SMALL: [&str; 4] = [
     "--max-request-bytes",
@@ -65,8 +65,8 @@ async fn a_message_over_the_limit_is_resource_exhausted_and_not_retryable() {
         assert_eq!((code.as_str(), status.code), (RESOURCE_EXHAUSTED, 8));
         assert_eq!(status.retry_seconds(), None);
     }
-    let too_large =
-        "spandrel_otlp_requests_total{signal=\"traces\",transport=\"grpc\",outcome=\"too_large\"}";
+    let too_large = "spandrel_ingest_requests_total{signal=\"traces\",protocol=\"otlp_grpc\",\
+                     outcome=\"too_large\",reason=\"too_large\"}";
     assert_eq!(receivers.counter(too_large), 2);
     assert_eq!(receivers.counter(IN_FLIGHT_BYTES), 0);
 }
@@ -164,8 +164,9 @@ async fn a_body_that_stalls_is_refused_with_a_retry() {
         upload.send("x").await;
         receivers
             .wait_for_counter(
-                "spandrel_otlp_requests_total\
-                 {signal=\"traces\",transport=\"http\",outcome=\"interrupted\"}",
+                "spandrel_ingest_requests_total\
+                 {signal=\"traces\",protocol=\"otlp_http\",\
+                 outcome=\"interrupted\",reason=\"body_timeout\"}",
                 1,
             )
             .await;

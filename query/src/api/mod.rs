@@ -4,6 +4,7 @@
 mod cursor;
 mod export;
 mod health;
+mod ingest_status;
 mod jaeger;
 mod json;
 mod log_patterns;
@@ -32,6 +33,7 @@ use serde::Deserialize;
 use crate::config::QueryConfig;
 use crate::error::QueryError;
 use crate::exec::QueryPool;
+use crate::ingest_status::IngestStatus;
 use crate::metrics::Metrics;
 use crate::{Backend, ServerInfo};
 
@@ -52,6 +54,7 @@ struct Api {
     metrics: Arc<Metrics>,
     health: Arc<health::Health>,
     exports: export::Permits,
+    ingest: IngestStatus,
 }
 
 /// A parameter in a path, which may hold any text once it is unescaped.
@@ -71,6 +74,7 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
             backend.metrics,
         )),
         exports: export::permits(),
+        ingest: backend.ingest,
     };
     let mut native = Router::new();
     for (path, _, handler) in native_routes() {
@@ -132,6 +136,7 @@ fn native_routes() -> Vec<(&'static str, Method, MethodRouter<Api>)> {
         ),
         ("/v1/export", Method::GET, get(export::export)),
         ("/v1/status", Method::GET, get(status::status)),
+        ("/v1/status/ingest", Method::GET, get(ingest_status::status)),
         ("/v1/openapi.json", Method::GET, get(openapi::document)),
     ]
 }

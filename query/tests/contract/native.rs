@@ -309,6 +309,12 @@ async fn health_ready_and_metrics_answer_in_text() {
 }
 
 #[tokio::test]
+async fn the_ingest_status_says_who_sends_and_what_to_change() {
+    let status = Store::new().get("/api/v1/status/ingest").await.json();
+    insta::assert_json_snapshot!("ingest_status", status);
+}
+
+#[tokio::test]
 async fn the_committed_openapi_document_is_served() {
     let answer = Store::new().get("/api/v1/openapi.json").await;
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");

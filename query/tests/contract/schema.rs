@@ -145,6 +145,8 @@ const QUESTIONS: &str = "
     /api/v1/services                       /api/v1/services
     /api/v1/services/{service}/operations  /api/v1/services/cart/operations
     /api/v1/status                         /api/v1/status
+    /api/v1/status/ingest                  /api/v1/status/ingest
+    /api/v1/status/ingest                  /api/v1/status/ingest?x=1
     /api/v1/openapi.json                   /api/v1/openapi.json
 ";
 

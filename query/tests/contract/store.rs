@@ -12,7 +12,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use model::otlp::{self, Encoding};
 use model::{Clock, Signal, UnixNanos};
-use query::{Backend, Limits, QueryConfig, ServerInfo};
+use query::{Backend, IngestProblem, IngestSender, Limits, QueryConfig, ServerInfo};
 use storage::{Append, Storage, StorageConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -217,6 +217,34 @@ fn backend(storage: &Storage) -> Backend {
         server,
         is_ready_to_write: Arc::new(|| true),
         metrics: vec![Arc::new(|out| out.push_str("another_part 1\n"))],
+        ingest: Arc::new(|| vec![sender_with_a_problem()]),
+    }
+}
+
+fn sender_with_a_problem() -> IngestSender {
+    let problem = IngestProblem {
+        protocol: "otlp_http".to_owned(),
+        signal: Some("traces".to_owned()),
+        reason: "too_large".to_owned(),
+        answer: "413".to_owned(),
+        message: "the request is over the limit".to_owned(),
+        advice: "Send smaller batches.".to_owned(),
+        count: 3,
+        first_seen: UnixNanos(4),
+        last_seen: UnixNanos(6),
+    };
+    IngestSender {
+        address: Some("127.0.0.1".to_owned()),
+        user_agent: "OTel-OTLP-Exporter-Python/1.37.0".to_owned(),
+        protocols: vec!["otlp_http".to_owned()],
+        services: vec!["checkout".to_owned()],
+        first_seen: UnixNanos(4),
+        last_seen: UnixNanos(7),
+        requests_acknowledged: 2,
+        requests_refused: 3,
+        records_accepted: 10,
+        records_rejected: 1,
+        problems: vec![problem],
     }
 }
 

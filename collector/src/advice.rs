@@ -1,0 +1,53 @@
+//! What the owner of a sender should change, for each reason a request was not taken as it was sent.
+
+use crate::reason::Reason;
+
+/// The advice for a request that ended for this reason; `None` where nothing is wrong.
+pub(crate) fn advice(reason: Reason) -> Option<&'static str> {
+    let advice = match reason {
+        Reason::Accepted => return None,
+        Reason::RecordsRejected => {
+            "The message names what is wrong with the rejected records; the others were stored. \
+             Sending the same records again does not help."
+        }
+        Reason::UnknownPath => {
+            "Give the exporter the base address only (OTEL_EXPORTER_OTLP_ENDPOINT); it appends \
+             /v1/traces and /v1/logs itself. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is \
+             and must end in /v1/traces."
+        }
+        Reason::Method => "Telemetry is sent with POST; a browser or a health check sent this.",
+        Reason::MediaType => {
+            "Check protocol and port: OTLP/gRPC goes to 4317 (OTEL_EXPORTER_OTLP_PROTOCOL=grpc), \
+             OTLP/HTTP to 4318 (http/protobuf or http/json)."
+        }
+        Reason::Coding => "Set OTEL_EXPORTER_OTLP_COMPRESSION to gzip or none.",
+        Reason::TooLarge => {
+            "Send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, \
+             send_batch_max_size in a Collector), or raise --max-request-bytes here. The batch was lost."
+        }
+        Reason::Overloaded => {
+            "The sender was asked to come back and loses nothing while its queue lasts. If this goes on, \
+             this machine is too small for the load, or --memory is."
+        }
+        Reason::BodyTimeout | Reason::BodyBroken => {
+            "The network between the sender and here is slow or broken, or the sender gave up early: \
+             raise its timeout (OTEL_EXPORTER_OTLP_TIMEOUT)."
+        }
+        Reason::BadFrame => {
+            "This is not a unary gRPC message; a proxy in between may speak another protocol."
+        }
+        Reason::Corrupt => {
+            "The bytes are not what Content-Encoding says; a proxy in between may have changed them."
+        }
+        Reason::BadPayload => {
+            "The message names the place. Update the exporter, or check that its Content-Type says \
+             what it sends (application/x-protobuf or application/json). The batch was lost."
+        }
+        Reason::NotStored | Reason::AppendTimeout => {
+            "The disk here is full, failing or too slow; /api/v1/status says what of it. The sender was \
+             asked to come back."
+        }
+        Reason::Internal => "This is a fault of Spandrel; its log has more under the number given.",
+    };
+    Some(advice)
+}

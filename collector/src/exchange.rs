@@ -150,9 +150,13 @@ fn skew(times: TimeRange, now: UnixNanos) -> Option<(&'static str, String, &'sta
     None
 }
 
-/// A duration as people say it: whole minutes.
-fn rounded(duration: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(duration.as_secs() / 60 * 60))
+/// A duration as people say it: two digits of its largest sensible unit are enough.
+fn rounded(duration: Duration) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+    let seconds = duration.as_secs();
+    let fitting = UNITS.into_iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (unit, name) = fitting.unwrap_or((60, "minutes"));
+    format!("{} {name}", seconds / unit)
 }
 
 #[cfg(test)]
@@ -177,15 +181,19 @@ mod tests {
             remark(now, now + 3 * HOUR),
             Some((
                 "future_time",
-                "the newest record is 3h ahead of this server's clock".to_owned()
+                "the newest record is 3 hours ahead of this server's clock".to_owned()
             ))
         );
         assert_eq!(
-            remark(now - 50 * HOUR, now - 26 * HOUR - HOUR / 2),
+            remark(now - 50 * HOUR, now - 49 * HOUR),
             Some((
                 "old_time",
-                "the newest record of the request is 1day 2h 30m old".to_owned()
+                "the newest record of the request is 2 days old".to_owned()
             ))
+        );
+        assert_eq!(
+            remark(now - 2 * HOUR, now - HOUR - HOUR / 2).unwrap().1,
+            "the newest record of the request is 90 minutes old"
         );
     }
 }

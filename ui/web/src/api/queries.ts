@@ -106,3 +106,12 @@ export function useStatus(pollMillis: number | false) {
     staleTime: 0,
   });
 }
+
+export function useIngestStatus(pollMillis: number) {
+  return useQuery({
+    queryKey: ['status', 'ingest'],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/status/ingest', { signal })),
+    refetchInterval: pollMillis,
+    staleTime: 0,
+  });
+}

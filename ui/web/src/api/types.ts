@@ -16,6 +16,8 @@ export type Skeleton = Omit<SkeletonAnswer, keyof Envelope>;
 export type TraceHit = Schemas['TraceSummary'];
 export type LogRecord = Schemas['Log'];
 export type StatusAnswer = Schemas['Status'];
+export type IngestSender = Schemas['IngestSender'];
+export type IngestProblem = Schemas['IngestProblem'];
 export type ErrorBody = Schemas['Error'];
 
 export type AnyValue = Schemas['AnyValue'];

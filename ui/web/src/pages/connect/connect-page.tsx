@@ -9,6 +9,7 @@ import { age, bytes, plural, seconds } from '../../core/format.ts';
 import { reachable, snippets } from '../../core/snippets.ts';
 import { useUrl } from '../../url.ts';
 import '../../components/tabs.css';
+import { Senders } from './senders.tsx';
 import './connect-page.css';
 
 const POLL_MILLIS = 2000;
@@ -31,6 +32,7 @@ export function ConnectPage() {
           <Addresses status={status.data} />
           <Arrivals status={status.data} stale={status.isError} />
           <Snippets status={status.data} />
+          <Senders />
           <Server status={status.data} />
         </>
       )}

@@ -17,6 +17,7 @@ use crate::rebuild::CATALOG_FILE;
 use crate::snapshot::Source;
 use crate::split::reader::Split;
 use crate::split::writer;
+use crate::view::SealedMarks;
 use crate::wal::format::Entry;
 use crate::wal::replay::{self, Found};
 
@@ -32,6 +33,7 @@ pub struct Archive {
     directories: Directories,
     published: Vec<PublishedSplit>,
     low_water: u64,
+    marks: SealedMarks,
     _lock: DirectoryLock,
 }
 
@@ -64,11 +66,21 @@ impl Archive {
         }
         let lock = DirectoryLock::acquire_to_read(data_dir)?;
         let catalog = Catalog::open_to_read(&catalog_path)?;
+        let deleted = writer::list_deleted(&directories.splits)?;
         let mut published = catalog.list_splits()?;
+        published.retain(|split| !deleted.contains(&split.id));
         published.sort_by_key(|split| (split.time_range.start, split.id.clone()));
+        // A catalog that was made again may have a mark below what the splits hold.
+        let mut marks = SealedMarks::default();
+        for split in &published {
+            if let Ok(opened) = Split::open(&directories.splits, split) {
+                marks.raise(split.signal, opened.wal_sequence());
+            }
+        }
         Ok(Self {
             directories,
             low_water: catalog.low_water()?,
+            marks,
             published,
             _lock: lock,
         })
@@ -107,7 +119,8 @@ impl Archive {
             let is_newest = position + 1 == files.len();
             for found in replay::look(path, is_newest, self.low_water)? {
                 match found {
-                    Found::Entry(entry) if entry.signal != signal => {}
+                    Found::Entry(entry)
+                        if entry.signal != signal || entry.sequence <= self.marks.of(signal) => {}
                     Found::Entry(entry) => {
                         if let Err(unread) = waiting.add(&entry) {
                             visit(Err(unread))?;

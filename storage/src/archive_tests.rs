@@ -123,3 +123,54 @@ async fn damaged_parts_are_named_and_the_rest_is_read() {
     );
     assert!(unread[1].ends_with("bytes are damaged"), "{unread:?}");
 }
+
+#[tokio::test]
+async fn what_a_split_holds_is_not_read_from_the_wal_again_after_the_catalog_was_made_again() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage.append(logs(&hot_record())).await.unwrap();
+    let mut unsealed = files(&dir.path().join("wal"));
+    storage.seal().await.unwrap();
+    storage
+        .append(spans("shop", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    unsealed.extend(files(&dir.path().join("wal")));
+    storage.seal().await.unwrap();
+    storage.shutdown().await;
+    drop(storage);
+    // As after a crash before the log was trimmed.
+    for (path, bytes) in unsealed {
+        fs::write(path, bytes).unwrap();
+    }
+    fs::remove_file(dir.path().join(CATALOG_FILE)).unwrap();
+    let storage = open(dir.path());
+    assert_eq!(storage.status().span_count, 1);
+    drop(storage);
+
+    let archive = Archive::open(dir.path()).unwrap();
+
+    assert_eq!(count(&archive, Signal::Traces), (1, Vec::new()));
+    assert_eq!(count(&archive, Signal::Logs), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_split_that_was_deleted_on_a_full_disk_is_not_looked_for() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    for trace in [1, 2] {
+        let request = spans("shop", &[(trace, 1, "a", 10, 20)]);
+        storage.append(request).await.unwrap();
+        storage.seal().await.unwrap();
+    }
+    storage.shutdown().await;
+    drop(storage);
+    let splits = dir.path().join("splits");
+    let first = fs::read_dir(&splits).unwrap().next().unwrap().unwrap();
+    let id = first.file_name().into_string().unwrap().parse().unwrap();
+    writer::mark_deleted(&splits, &id).unwrap();
+
+    let archive = Archive::open(dir.path()).unwrap();
+
+    assert_eq!(count(&archive, Signal::Traces), (1, Vec::new()));
+}

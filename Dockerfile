@@ -11,5 +11,6 @@ USER spandrel
 VOLUME /data
 # OTLP over gRPC, OTLP over HTTP, user interface and query APIs.
 EXPOSE 4317 4318 4319
+# It has to listen on the network of the container; what of that others reach is decided by what is published.
 ENTRYPOINT ["spandrel"]
-CMD ["serve", "--data-dir", "/data", "--otlp-grpc-listen", "0.0.0.0:4317", "--otlp-http-listen", "0.0.0.0:4318", "--http-listen", "0.0.0.0:4319"]
+CMD ["serve", "--data-dir", "/data", "--otlp-grpc-listen", "0.0.0.0:4317", "--otlp-http-listen", "0.0.0.0:4318", "--http-listen", "0.0.0.0:4319", "--insecure-listen"]

@@ -15,6 +15,10 @@ pub(crate) fn advice(reason: Reason) -> Option<&'static str> {
              /v1/traces and /v1/logs itself. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is \
              and must end in /v1/traces."
         }
+        Reason::ForbiddenHost => {
+            "If the sender's endpoint has a name of this server, start the server with that name in \
+             --allowed-hosts. If not, somebody else's name points here."
+        }
         Reason::Method => "Telemetry is sent with POST; a browser or a health check sent this.",
         Reason::MediaType => {
             "Check protocol and port: OTLP/gRPC goes to 4317 (OTEL_EXPORTER_OTLP_PROTOCOL=grpc), \

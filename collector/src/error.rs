@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use access::ForbiddenHost;
 use http::StatusCode;
 use model::otlp::DecodeError;
 use storage::AppendError;
@@ -33,6 +34,9 @@ pub(crate) enum Refusal {
     /// No such path or gRPC method.
     #[error("nothing is received at {path}; this receiver knows {known}")]
     UnknownPath { path: String, known: &'static str },
+    /// The request is for a name that is not this server's.
+    #[error(transparent)]
+    ForbiddenHost { source: ForbiddenHost },
     /// A known path was asked with another method than POST.
     #[error("{method} is not supported here; telemetry is sent with POST")]
     MethodNotAllowed { method: http::Method },
@@ -141,6 +145,11 @@ impl Refusal {
                 Code::Unimplemented,
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 Reason::Coding,
+            ),
+            Self::ForbiddenHost { .. } => Answer::drop_it(
+                Code::PermissionDenied,
+                StatusCode::FORBIDDEN,
+                Reason::ForbiddenHost,
             ),
             Self::TooLarge { .. }
             | Self::BadPayload {

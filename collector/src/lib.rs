@@ -21,14 +21,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::Door;
 use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
 use storage::Storage;
-use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt as _};
 
+use crate::error::Refusal;
 use crate::ingest::Ingest;
 use crate::receiver::body::BodyLimits;
 use crate::receiver::grpc::GrpcReceiver;
@@ -40,13 +41,13 @@ pub use metrics::CollectorMetrics;
 pub use origins::AllowedOrigins;
 pub use senders::{Problem, SenderReport};
 
-/// The sockets of the receivers, already bound, so that whoever binds them tells of busy ports.
+/// The doors of the receivers, already open, so that whoever opens them tells of busy ports.
 #[derive(Debug)]
 pub struct Listeners {
     /// Where OTLP over gRPC is received.
-    pub otlp_grpc: TcpListener,
+    pub otlp_grpc: Door,
     /// Where OTLP over HTTP is received.
-    pub otlp_http: TcpListener,
+    pub otlp_http: Door,
 }
 
 /// Why the receivers ended other than by shutdown.
@@ -99,13 +100,25 @@ pub async fn run(
         body_limits,
         http_address,
     ));
+    let guard = Arc::clone(&listeners.otlp_grpc.guard);
     let grpc = service_fn(move |request| {
-        let grpc = Arc::clone(&grpc);
-        async move { Ok::<_, Infallible>(grpc.handle(request).await) }
+        let (grpc, guard) = (Arc::clone(&grpc), Arc::clone(&guard));
+        async move {
+            let answer = match guard.check_host(&request) {
+                Ok(()) => grpc.handle(request).await,
+                Err(source) => {
+                    let refusal = Refusal::ForbiddenHost { source };
+                    grpc.refuse(request, &refusal).await
+                }
+            };
+            Ok::<_, Infallible>(answer)
+        }
     });
-    servers.spawn(serve(listeners.otlp_grpc, grpc, limits, shutdown.clone()));
+    let listener = listeners.otlp_grpc.listener;
+    servers.spawn(serve(listener, grpc, limits, shutdown.clone()));
 
-    let http = Arc::new(HttpReceiver::new(ingest, body_limits, grpc_address));
+    let receiver = Arc::new(HttpReceiver::new(ingest, body_limits, grpc_address));
+    let http = Arc::clone(&receiver);
     let http = tower::service_fn(move |request| {
         let http = Arc::clone(&http);
         async move { Ok::<_, Infallible>(http.handle(request).await) }
@@ -113,8 +126,22 @@ pub async fn run(
     let http = ServiceBuilder::new()
         .option_layer(config.allowed_origins.layer())
         .service(http);
+    let guard = Arc::clone(&listeners.otlp_http.guard);
+    let http = tower::service_fn(move |request| {
+        let (http, guard) = (http.clone(), Arc::clone(&guard));
+        let receiver = Arc::clone(&receiver);
+        async move {
+            match guard.check_host(&request) {
+                Ok(()) => http.oneshot(request).await,
+                Err(source) => {
+                    let refusal = Refusal::ForbiddenHost { source };
+                    Ok(receiver.refuse(request, &refusal).await)
+                }
+            }
+        }
+    });
     servers.spawn(serve(
-        listeners.otlp_http,
+        listeners.otlp_http.listener,
         TowerToHyperService::new(http),
         limits,
         shutdown,
@@ -126,8 +153,7 @@ pub async fn run(
     Ok(())
 }
 
-fn address(listener: &TcpListener) -> Result<SocketAddr, RunError> {
-    listener
-        .local_addr()
+fn address(door: &Door) -> Result<SocketAddr, RunError> {
+    door.local_addr()
         .map_err(|source| RunError::Listener { source })
 }

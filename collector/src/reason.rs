@@ -9,6 +9,8 @@ pub(crate) enum Reason {
     RecordsRejected,
     /// No such path or gRPC method.
     UnknownPath,
+    /// For a name that is not this server's.
+    ForbiddenHost,
     /// Not sent with POST.
     Method,
     /// A content type no receiver of this port reads.
@@ -44,6 +46,7 @@ impl Reason {
             Self::Accepted => "none",
             Self::RecordsRejected => "records_rejected",
             Self::UnknownPath => "unknown_path",
+            Self::ForbiddenHost => "forbidden_host",
             Self::Method => "method",
             Self::MediaType => "media_type",
             Self::Coding => "content_encoding",
@@ -66,6 +69,7 @@ impl Reason {
             Self::Accepted => "accepted",
             Self::RecordsRejected => "partial",
             Self::UnknownPath | Self::Method | Self::MediaType | Self::Coding => "unsupported",
+            Self::ForbiddenHost => "forbidden",
             Self::TooLarge => "too_large",
             Self::Overloaded => "overloaded",
             Self::BodyTimeout | Self::BodyBroken => "interrupted",

@@ -25,6 +25,9 @@ pub enum QueryError {
         /// What does not exist.
         message: String,
     },
+    /// The request is for a name that is not this server's.
+    #[error(transparent)]
+    ForbiddenHost(#[from] access::ForbiddenHost),
     /// The path exists, but not with this method.
     #[error("method {method} is not allowed here")]
     MethodNotAllowed {
@@ -69,6 +72,7 @@ impl QueryError {
             Self::InvalidParameter { .. } => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidBody { .. } => (StatusCode::BAD_REQUEST, "invalid_body"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            Self::ForbiddenHost(_) => (StatusCode::FORBIDDEN, "forbidden_host"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
@@ -84,6 +88,7 @@ impl QueryError {
             Self::InvalidParameter { parameter, .. } => Some(parameter),
             Self::InvalidBody { .. }
             | Self::NotFound { .. }
+            | Self::ForbiddenHost(_)
             | Self::MethodNotAllowed { .. }
             | Self::BodyTooLarge { .. }
             | Self::Overloaded

@@ -17,9 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Door;
 use model::Clock;
 use storage::Storage;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use api::{parse_time, router};
@@ -66,14 +66,9 @@ pub struct Backend {
     pub ingest: IngestStatus,
 }
 
-/// Serves the UI and every query API on the listener until `shutdown` fires; then takes no new
+/// Serves the UI and every query API at the door until `shutdown` fires; then takes no new
 /// connections, finishes the answers that are being written, and returns.
-pub async fn run(
-    config: QueryConfig,
-    listener: TcpListener,
-    backend: Backend,
-    shutdown: CancellationToken,
-) {
+pub async fn run(config: QueryConfig, door: Door, backend: Backend, shutdown: CancellationToken) {
     let router = router(&config, backend);
-    server::serve(listener, router, &config, shutdown).await;
+    server::serve(door, router, &config, shutdown).await;
 }

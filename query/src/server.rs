@@ -1,8 +1,9 @@
-//! Serves a router on a listener: bounded connections, slow clients cut off, a graceful end.
+//! Serves a router at a door: bounded connections, slow clients cut off, a graceful end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Door, Guard};
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::api;
 use crate::config::QueryConfig;
 
 /// Longest that answers may take to be written after the end was asked for.
@@ -25,7 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` fires.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    door: Door,
     router: Router,
     config: &QueryConfig,
     shutdown: CancellationToken,
@@ -37,6 +39,7 @@ pub(crate) async fn serve(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout);
+    let Door { listener, guard } = door;
     let permits = Arc::new(Semaphore::new(config.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -53,6 +56,7 @@ pub(crate) async fn serve(
             builder: builder.clone(),
             watcher: graceful.watcher(),
             router: router.clone(),
+            guard: Arc::clone(&guard),
         };
         connections.spawn(async move {
             connection.answer(stream).await;
@@ -101,6 +105,7 @@ struct Connection {
     builder: Builder<TokioExecutor>,
     watcher: Watcher,
     router: Router,
+    guard: Arc<Guard>,
 }
 
 impl Connection {
@@ -109,9 +114,16 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "failed to set nodelay");
         }
-        let router = self.router;
+        let (router, guard) = (self.router, self.guard);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            router.clone().oneshot(request.map(Body::new))
+            let router = router.clone();
+            let checked = guard.check_host(&request);
+            async move {
+                match checked {
+                    Ok(()) => router.oneshot(request.map(Body::new)).await,
+                    Err(forbidden) => Ok(api::refuse(forbidden.into())),
+                }
+            }
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = self.watcher.watch(connection.into_owned()).await {

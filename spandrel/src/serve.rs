@@ -4,13 +4,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::{Access, AccessArgs, AccessError, Address, Door, Purpose};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use collector::{CollectorArgs, CollectorConfig, CollectorMetrics};
+use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners};
 use model::Clock;
 use query::{Backend, QueryArgs, QueryConfig, ServerInfo};
 use storage::{Storage, StorageArgs, StorageConfig};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,8 @@ use crate::logging::LogArgs;
 /// Settings of every part of the server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
     #[command(flatten)]
@@ -58,12 +60,12 @@ impl Server {
         let collector_config = CollectorConfig::try_from(args.collector)?;
         let query_config = QueryConfig::try_from(args.query)?;
 
-        let otlp_grpc = bind(collector_config.otlp_grpc_listen, "--otlp-grpc-listen").await?;
-        let otlp_http = bind(collector_config.otlp_http_listen, "--otlp-http-listen").await?;
-        let http = bind(query_config.http_listen, "--http-listen").await?;
+        let access = Arc::new(Access::from(args.access));
+        let (receivers, http) =
+            open_doors(&access, &collector_config, query_config.http_listen).await?;
         let addresses = Addresses {
-            otlp_grpc: otlp_grpc.local_addr()?,
-            otlp_http: otlp_http.local_addr()?,
+            otlp_grpc: receivers.otlp_grpc.local_addr()?,
+            otlp_http: receivers.otlp_http.local_addr()?,
             http: http.local_addr()?,
         };
 
@@ -89,10 +91,7 @@ impl Server {
         let mut parts = JoinSet::new();
         let receiving = collector::run(
             collector_config,
-            collector::Listeners {
-                otlp_grpc,
-                otlp_http,
-            },
+            receivers,
             storage.clone(),
             Arc::clone(&metrics),
             shutdown.clone(),
@@ -112,6 +111,7 @@ impl Server {
             ingest: ingest_status::of(Arc::clone(&metrics)),
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
+                access.render_prometheus(out);
             })],
         };
         let answering = query::run(query_config, http, backend, shutdown.clone());
@@ -178,14 +178,33 @@ fn run_part(
     });
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    let variable = format!(
-        "SPANDREL_{}",
-        flag.trim_start_matches('-')
-            .replace('-', "_")
-            .to_uppercase()
-    );
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another address with {flag} or {variable}")
-    })
+/// Opens every door of the server: those of the receivers, and the one of the UI and the query APIs.
+async fn open_doors(
+    access: &Access,
+    collector: &CollectorConfig,
+    http_listen: SocketAddr,
+) -> Result<(Listeners, Door), AccessError> {
+    let otlp_grpc = Address {
+        flag: "--otlp-grpc-listen",
+        name: "otlp_grpc",
+        address: collector.otlp_grpc_listen,
+        purpose: Purpose::Send,
+    };
+    let otlp_http = Address {
+        flag: "--otlp-http-listen",
+        name: "otlp_http",
+        address: collector.otlp_http_listen,
+        purpose: Purpose::Send,
+    };
+    let http = Address {
+        flag: "--http-listen",
+        name: "http",
+        address: http_listen,
+        purpose: Purpose::Read,
+    };
+    let receivers = Listeners {
+        otlp_grpc: access.open(otlp_grpc).await?,
+        otlp_http: access.open(otlp_http).await?,
+    };
+    Ok((receivers, access.open(http).await?))
 }

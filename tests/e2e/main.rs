@@ -19,6 +19,7 @@ mod python_sdk;
 mod restart;
 mod rust_sdk;
 mod search;
+mod senders;
 mod shop;
 mod start;
 mod ui;

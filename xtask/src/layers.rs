@@ -18,6 +18,11 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
+        krate: "access",
+        ours: &[],
+        banned: &["tonic", "axum", "tantivy", "parquet", "datafusion"],
+    },
+    Rule {
         krate: "model",
         ours: &[],
         banned: &["tokio", "tonic", "axum", "clap"],
@@ -34,12 +39,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         krate: "collector",
-        ours: &["model", "storage"],
+        ours: &["access", "model", "storage"],
         banned: &["datafusion", "tantivy"],
     },
     Rule {
         krate: "query",
-        ours: &["model", "storage", "ui"],
+        ours: &["access", "model", "storage", "ui"],
         banned: &["datafusion", "tonic"],
     },
     Rule {
@@ -49,7 +54,14 @@ const RULES: &[Rule] = &[
     },
     Rule {
         krate: "spandrel",
-        ours: &["collector", "query", "demo-services", "storage", "model"],
+        ours: &[
+            "access",
+            "collector",
+            "query",
+            "demo-services",
+            "storage",
+            "model",
+        ],
         banned: &["datafusion", "tantivy", "parquet"],
     },
     Rule {

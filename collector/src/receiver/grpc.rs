@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use model::otlp::{Encoding, Rejected, encode_response, encode_status};
@@ -131,22 +131,42 @@ impl GrpcReceiver {
         let content_type = media::content_type(request.headers());
         let http = self.http_address;
         let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
-        let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
         let refusal = Refusal::UnsupportedMediaType {
             content_type,
             expected,
         };
-        let status = refusal.status();
         exchange.end(self.ingest.metrics(), Err(&refusal));
-        discard(&mut request.into_body()).await;
-        let mut response = Response::new(Body::new(Full::new(Bytes::from(encode_status(
-            encoding, &status,
-        )))));
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let content_type = HeaderValue::from_static(media::name(encoding));
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        response
+        refuse_plainly(request, &refusal).await
     }
+
+    /// Answers a request that is not let in.
+    pub(crate) async fn refuse(
+        &self,
+        request: Request<Incoming>,
+        refusal: &Refusal,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        let service = Service::ALL.into_iter().find(|it| it.grpc_path() == path);
+        Exchange::begin(&request, service, Protocol::OtlpGrpc)
+            .end(self.ingest.metrics(), Err(refusal));
+        if media::is_grpc(request.headers()) {
+            refused(refusal)
+        } else {
+            refuse_plainly(request, refusal).await
+        }
+    }
+}
+
+/// Refuses a request that is not gRPC, in a form that its sender reads.
+async fn refuse_plainly(request: Request<Incoming>, refusal: &Refusal) -> Response<Body> {
+    let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
+    let status = encode_status(encoding, &refusal.status());
+    discard(&mut request.into_body()).await;
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(status))));
+    *response.status_mut() = refusal.answer().http;
+    let content_type = HeaderValue::from_static(media::name(encoding));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
 fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {

@@ -74,6 +74,21 @@ impl HttpReceiver {
         }
     }
 
+    /// Answers a request that is not let in.
+    pub(crate) async fn refuse(
+        &self,
+        request: Request<Incoming>,
+        refusal: &Refusal,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        let service = Service::ALL.into_iter().find(|it| it.http_path() == path);
+        Exchange::begin(&request, service, Protocol::OtlpHttp)
+            .end(self.ingest.metrics(), Err(refusal));
+        let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
+        discard_rest(request).await;
+        refused(encoding, refusal)
+    }
+
     async fn export(
         &self,
         service: Service,

@@ -9,6 +9,7 @@
     reason = "test support panics with the full picture"
 )]
 
+mod access;
 mod browser;
 mod connections;
 mod grpc;

@@ -159,8 +159,17 @@ async fn limit_time(State(limit): State<Duration>, request: Request, next: Next)
     }
 }
 
-/// API answers are data: never a page, never kept, never framed.
+/// The answer to a request that no route is to see.
+pub(crate) fn refuse(error: QueryError) -> Response {
+    harden(error.into_response())
+}
+
 async fn add_security_headers(request: Request, next: Next) -> Response {
+    harden(next.run(request).await)
+}
+
+/// API answers are data: never a page, never kept, never framed.
+fn harden(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
@@ -171,7 +180,6 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response
             .headers_mut()

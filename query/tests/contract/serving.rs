@@ -30,7 +30,9 @@ async fn it_serves_the_api_and_the_ui_until_it_is_told_to_stop() {
     let shutdown = CancellationToken::new();
     let (address, task) = store.serve(shutdown.clone()).await;
     let get = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/html\r\nconnection: close\r\n\r\n")
+        format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\nconnection: close\r\n\r\n"
+        )
     };
     let answer = exchange(address, &get("/api/v1/services")).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -40,7 +42,7 @@ async fn it_serves_the_api_and_the_ui_until_it_is_told_to_stop() {
 
     // A connection that is kept open, and one on which nothing was ever sent, do not hold up the end.
     let mut kept = TcpStream::connect(address).await.unwrap();
-    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut start = [0; 15];
@@ -50,6 +52,36 @@ async fn it_serves_the_api_and_the_ui_until_it_is_told_to_stop() {
     shutdown.cancel();
     tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
     TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn requests_for_names_of_others_are_refused_on_every_path() {
+    let store = shop::store().await;
+    let shutdown = CancellationToken::new();
+    let (address, task) = store.serve(shutdown.clone()).await;
+    for path in [
+        "/",
+        "/traces",
+        "/api/v1/services",
+        "/jaeger/api/services",
+        "/healthz",
+        "/metrics",
+        "/nothing",
+        "http://localhost/api/v1/services",
+    ] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n");
+        let answer = exchange(address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+        assert!(answer.contains("\"forbidden_host\""), "{answer}");
+        assert!(answer.contains("--allowed-hosts"), "{answer}");
+        assert!(
+            answer.contains("x-content-type-options: nosniff"),
+            "{answer}"
+        );
+    }
+    shutdown.cancel();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl Store {
         let address = listener.local_addr().unwrap();
         let run = query::run(
             config(self.limits),
-            listener,
+            listener.into(),
             backend(&self.storage),
             shutdown,
         );

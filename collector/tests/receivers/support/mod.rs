@@ -71,8 +71,8 @@ impl Receivers {
         running.spawn(collector::run(
             config,
             Listeners {
-                otlp_grpc,
-                otlp_http,
+                otlp_grpc: otlp_grpc.into(),
+                otlp_http: otlp_http.into(),
             },
             storage.clone(),
             Arc::clone(&metrics),

@@ -22,6 +22,7 @@ pub use columns::{AttributesColumn, BatchError, unify_dictionaries};
 pub use ids::{IdError, SpanId, TraceId};
 pub use log_record::{LogReader, LogRecord, Severity};
 pub use resource::{Resource, Scope};
+pub use resource_column::EnvelopeColumns;
 pub use service_names::service_names;
 pub use signal::Signal;
 pub use span::{Event, Link, Span, SpanKeys, SpanKind, SpanReader, Status, StatusCode};

@@ -11,7 +11,7 @@ use crate::schema::column;
 
 /// Resource and scope of each row of a batch.
 #[derive(Debug)]
-pub(crate) struct EnvelopeColumns {
+pub struct EnvelopeColumns {
     resources: Parsed<Resource>,
     scopes: Parsed<Scope>,
 }
@@ -24,19 +24,31 @@ struct Parsed<T> {
 }
 
 impl EnvelopeColumns {
-    pub(crate) fn of_batch(batch: &RecordBatch) -> Result<Self, BatchError> {
+    /// Looks at the columns of a batch, which may lack all others.
+    ///
+    /// # Errors
+    /// When a column is missing or has another type.
+    pub fn of_batch(batch: &RecordBatch) -> Result<Self, BatchError> {
         Ok(Self {
             resources: Parsed::of_batch(batch, column::RESOURCE)?,
             scopes: Parsed::of_batch(batch, column::SCOPE)?,
         })
     }
 
-    pub(crate) fn resource(&self, row: usize) -> Result<Arc<Resource>, BatchError> {
+    /// The resource of the row.
+    ///
+    /// # Errors
+    /// When its text is damaged.
+    pub fn resource(&self, row: usize) -> Result<Arc<Resource>, BatchError> {
         self.resources
             .get(row, |text| json::resource_from_text(text).ok())
     }
 
-    pub(crate) fn scope(&self, row: usize) -> Result<Arc<Scope>, BatchError> {
+    /// The scope of the row.
+    ///
+    /// # Errors
+    /// When its text is damaged.
+    pub fn scope(&self, row: usize) -> Result<Arc<Scope>, BatchError> {
         self.scopes
             .get(row, |text| json::scope_from_text(text).ok())
     }

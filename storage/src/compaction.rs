@@ -16,4 +16,6 @@ mod proof;
 mod system;
 
 #[cfg(test)]
+mod copy_tests;
+#[cfg(test)]
 mod tests;

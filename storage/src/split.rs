@@ -1,9 +1,10 @@
 //! A split: the immutable unit on disk, Parquet columns with a tantivy index beside them.
 
-mod attribute_columns;
+pub(crate) mod attribute_columns;
 mod attribute_scan;
 mod body_rows;
 pub(crate) mod find;
+mod gather;
 pub(crate) mod id;
 pub(crate) mod keys;
 mod lists;
@@ -12,12 +13,15 @@ pub(crate) mod metadata;
 mod pages;
 mod parents;
 mod parquet_file;
-mod physical;
+pub(crate) mod physical;
 mod properties;
 pub(crate) mod reader;
+mod row_copier;
 mod row_writer;
 pub(crate) mod sort;
 mod source_rows;
+pub(crate) mod stored;
+mod stored_rows;
 mod template;
 mod time_blocks;
 pub(crate) mod writer;

@@ -16,6 +16,7 @@ use crate::row_set::RowSet;
 use crate::snapshot::Columns;
 use crate::split::metadata::Origin;
 use crate::split::reader::Split;
+use crate::split::stored::StoredBatch;
 use crate::split::writer::{SplitWriter, WrittenSplit};
 use crate::wal::range;
 
@@ -100,6 +101,7 @@ fn copy(
 ) -> Result<(), MergeError> {
     let mut copied = RowSet::empty(inputs.row_count());
     let mut block_rows = first_block_rows(inputs);
+    let mut choices = None;
     loop {
         let rows = order.next_rows(inputs, block_rows)?;
         if rows.is_empty() {
@@ -109,18 +111,36 @@ fn copy(
             assert!(!copied.contains(*row), "a merge copies a row once");
             copied.insert(*row);
         }
-        let block = inputs.read(&rows, Columns::All)?;
+        let whole = if proof.samples_next() {
+            Some(inputs.read(&rows, Columns::All)?)
+        } else {
+            None
+        };
+        let choices = match (&mut choices, &whole) {
+            (Some(choices), _) => choices,
+            // The first block is one of those that are compared as a whole.
+            (choices, whole) => {
+                let whole = whole.as_ref();
+                let batches: Vec<_> = whole.iter().flat_map(|block| &block.batches).collect();
+                let positions = whole.map_or(&[][..], |block| &block.positions);
+                let columns = inputs.common_columns()?;
+                choices.insert(writer.choose(&batches, positions, columns.as_deref())?)
+            }
+        };
+        let block = inputs.read_stored(&rows, choices, writer)?;
+        let keys = block.batches.iter().map(|batch| &batch.columns);
+        let whole = whole.map(|block| block.batches);
         proof
-            .add_block(&block.batches)
+            .add_block(keys, whole.as_deref())
             .map_err(SealError::Unreadable)?;
-        let batches: Vec<_> = block.batches.iter().collect();
+        drop(whole);
         for positions in block.positions.chunks(CHUNK_ROWS) {
             if is_stopped() {
                 return Err(MergeError::Stopped);
             }
-            writer.write(&batches, positions)?;
+            writer.copy(&block.batches, positions, choices)?;
         }
-        let bytes = batches.iter().map(|batch| batch.get_array_memory_size());
+        let bytes = block.batches.iter().map(StoredBatch::memory_bytes);
         block_rows = next_block_rows(rows.len(), bytes.sum());
     }
     assert_eq!(

@@ -60,21 +60,30 @@ impl Proof {
         }
     }
 
-    /// Adds the rows that are written next; the batches hold these and no others, in any order.
-    pub(crate) fn add_block(&mut self, batches: &[RecordBatch]) -> Result<(), ReadError> {
+    /// Whether the next block has to be read as a whole.
+    pub(crate) fn samples_next(&self) -> bool {
+        self.block_count.is_multiple_of(SAMPLED)
+    }
+
+    /// Adds the rows that are written next. `keys` have at least ids and times of these rows and no others,
+    /// `whole` all values, in any order.
+    pub(crate) fn add_block<'a>(
+        &mut self,
+        keys: impl Iterator<Item = &'a RecordBatch>,
+        whole: Option<&[RecordBatch]>,
+    ) -> Result<(), ReadError> {
         let first_row = self.row_count;
-        let mut whole = Checksum::default();
-        let is_sampled = self.block_count.is_multiple_of(SAMPLED);
-        for batch in batches {
+        for batch in keys {
             let keys = project(batch, Columns::Named(key_columns(self.signal)))?;
             self.keys.add(&keys)?;
-            if is_sampled {
-                whole.add(batch)?;
-            }
             self.row_count += u32::try_from(batch.num_rows()).unwrap_or(u32::MAX);
         }
         self.block_count += 1;
-        if is_sampled {
+        if let Some(batches) = whole {
+            let mut whole = Checksum::default();
+            for batch in batches {
+                whole.add(batch)?;
+            }
             self.blocks.push((first_row..self.row_count, whole));
         }
         Ok(())
@@ -174,12 +183,11 @@ mod tests {
             (2, 3, "c", 12, 13),
         ];
         let mut proof = Proof::new(Signal::Traces);
-        proof
-            .add_block(&[
-                spans("cart", &rows[1..]).batch,
-                spans("cart", &rows[..1]).batch,
-            ])
-            .unwrap();
+        let batches = [
+            spans("cart", &rows[1..]).batch,
+            spans("cart", &rows[..1]).batch,
+        ];
+        proof.add_block(batches.iter(), Some(&batches)).unwrap();
         let holds = |rows: &[Row]| proof.holds_for(&write(&dir, rows), &|| false).unwrap();
         assert!(holds(&rows));
         assert!(!holds(&rows[..2]));

@@ -11,7 +11,7 @@ use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field};
 use model::ValueType;
 
-use super::keys::KeyNumber;
+use super::keys::{KeyNumber, Keys};
 use super::physical::{DEDICATED_MAX, Dedicated, dedicated_byte, rest_entry_fields};
 use super::template::Parts;
 
@@ -113,6 +113,25 @@ impl<'a> KeySurvey<'a> {
             chosen.push(choice(key, value_type, &uses));
         }
         chosen
+    }
+}
+
+impl KeySurvey<'_> {
+    /// The same columns as other files have, with what the rows looked at say of their values.
+    pub(crate) fn choose_as(self, columns: &[Dedicated], keys: &mut Keys) -> Vec<Choice> {
+        let choice = |column: &Dedicated| {
+            let code = column.value_type as u8;
+            let uses = self.uses.get(&(column.key.as_str(), code));
+            let found = uses.map(|uses| choice(&column.key, column.value_type, uses));
+            Choice {
+                column: column.clone(),
+                number: keys.number(&column.key),
+                has_dictionary: found.as_ref().is_none_or(|found| found.has_dictionary),
+                has_many_values: found.as_ref().is_none_or(|found| found.has_many_values),
+                has_text_values: found.as_ref().is_none_or(|found| found.has_text_values),
+            }
+        };
+        columns.iter().map(choice).collect()
     }
 }
 

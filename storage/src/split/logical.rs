@@ -124,7 +124,11 @@ fn wrong(error: BatchError) -> ParquetError {
 }
 
 /// The ids of parents: of rows at a distance, which may have to be read as well, or as they stand.
-fn parent_ids(file: &ParquetFile, rows: &[u32], physical: &RecordBatch) -> ParquetResult<ArrayRef> {
+pub(super) fn parent_ids(
+    file: &ParquetFile,
+    rows: &[u32],
+    physical: &RecordBatch,
+) -> ParquetResult<ArrayRef> {
     let offsets: &Int32Array = typed(physical, PARENT_OFFSET).map_err(wrong)?;
     let elsewhere: &FixedSizeBinaryArray =
         typed(physical, column::PARENT_SPAN_ID).map_err(wrong)?;
@@ -133,10 +137,9 @@ fn parent_ids(file: &ParquetFile, rows: &[u32], physical: &RecordBatch) -> Parqu
         let row = offsets.is_valid(place).then(|| rows.get(place))??;
         Some(row.wrapping_add_signed(offsets.value(place)))
     };
-    let places: HashMap<u32, usize> = rows.iter().copied().zip(0..).collect();
+    let place_of = |place: usize, row: u32| place_near(rows, place, row);
     let missing: BTreeSet<u32> = (0..rows.len())
-        .filter_map(parent_row)
-        .filter(|row| !places.contains_key(row))
+        .filter_map(|place| parent_row(place).filter(|row| place_of(place, *row).is_none()))
         .collect();
     let missing: Vec<u32> = missing.into_iter().collect();
     let more = read_span_ids(file, &missing)?;
@@ -146,8 +149,8 @@ fn parent_ids(file: &ParquetFile, rows: &[u32], physical: &RecordBatch) -> Parqu
     );
     for place in 0..rows.len() {
         match parent_row(place) {
-            Some(row) => match places.get(&row) {
-                Some(known) => ids.append_value(span_ids.value(*known))?,
+            Some(row) => match place_of(place, row) {
+                Some(known) => ids.append_value(span_ids.value(known))?,
                 None => {
                     let at = missing.binary_search(&row);
                     let at = at.map_err(|_| damaged("a parent is missing"))?;
@@ -159,6 +162,18 @@ fn parent_ids(file: &ParquetFile, rows: &[u32], physical: &RecordBatch) -> Parqu
         }
     }
     Ok(Arc::new(ids.finish()))
+}
+
+/// The place of `row` among rows that ascend, looked for first where it is if the rows around `place`
+/// lie side by side.
+fn place_near(rows: &[u32], place: usize, row: u32) -> Option<usize> {
+    let own = *rows.get(place)?;
+    let distance = i64::from(row) - i64::from(own);
+    let guess = place.checked_add_signed(isize::try_from(distance).ok()?);
+    match guess {
+        Some(guess) if rows.get(guess) == Some(&row) => Some(guess),
+        _ => rows.binary_search(&row).ok(),
+    }
 }
 
 fn read_span_ids(file: &ParquetFile, rows: &[u32]) -> ParquetResult<FixedSizeBinaryArray> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader as _};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use model::Signal;
@@ -19,7 +19,7 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use super::lists;
 use super::pages::{ChosenGroups, Footer};
-use super::physical::{Dedicated, dedicated_columns};
+use super::physical::{ATTRIBUTE_LAYOUT, Dedicated, dedicated_columns};
 use crate::files;
 
 /// So few rows that empty lists among them are worth looking for.
@@ -115,7 +115,7 @@ impl ParquetFile {
             };
             leaves.take(count)
         };
-        let found = self.read_leaves(rows, columns.iter().flat_map(first))?;
+        let found = self.read_leaves(rows, columns.iter().flat_map(first), self.schema.fields())?;
         let fields = projected.fields().iter().zip(found.columns());
         let whole = |(column, (field, array)): (&usize, (&Arc<Field>, &ArrayRef))| {
             if !may_be_empty(column) {
@@ -123,13 +123,51 @@ impl ParquetFile {
             } else if lists::are_empty(array) {
                 Ok(lists::empty(field, rows.len())?)
             } else {
-                let read = self.read_leaves(rows, self.leaves(*column))?;
+                let read = self.read_leaves(rows, self.leaves(*column), self.schema.fields())?;
                 Ok::<ArrayRef, ParquetError>(Arc::clone(read.column(0)))
             }
         };
         let arrays = columns.iter().zip(fields).map(whole);
         let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
         Ok(RecordBatch::try_new(projected, arrays)?)
+    }
+
+    /// Reads every column of rows, which ascend and exist: a batch for each row group that has some, in
+    /// which texts stand behind a dictionary where they do in the file.
+    pub(crate) fn read_stored(&self, rows: &[u32]) -> ParquetResult<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        let mut rest = rows;
+        for (group, bounds) in self.group_starts.windows(2).enumerate() {
+            let end = bounds.last().copied().unwrap_or_default();
+            let (inside, after) = rest.split_at(rest.partition_point(|row| (*row as usize) < end));
+            rest = after;
+            if !inside.is_empty() {
+                let leaves = self.leaves.iter().cloned().flatten();
+                batches.push(self.read_leaves(inside, leaves, &self.stored_fields(group))?);
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The columns of a row group, with dictionaries where it has them.
+    fn stored_fields(&self, group: usize) -> Fields {
+        let chunks = self.footer.metadata().row_group(group).columns();
+        let fields = self.schema.fields().iter().zip(&self.leaves);
+        fields
+            .map(|(field, leaves)| {
+                let is_text =
+                    *field.data_type() == DataType::Utf8 || field.name() == ATTRIBUTE_LAYOUT;
+                let chunk = chunks.get(leaves.start);
+                let has_dictionary = chunk.and_then(|chunk| chunk.dictionary_page_offset());
+                if is_text && has_dictionary.is_some() {
+                    let texts = Box::new(field.data_type().clone());
+                    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), texts);
+                    Arc::new(field.as_ref().clone().with_data_type(dictionary))
+                } else {
+                    Arc::clone(field)
+                }
+            })
+            .collect()
     }
 
     /// The leaves of a column.
@@ -142,11 +180,11 @@ impl ParquetFile {
         &self,
         rows: &[u32],
         leaves: impl Iterator<Item = usize>,
+        fields: &Fields,
     ) -> ParquetResult<RecordBatch> {
         let parquet_schema = self.footer.metadata().file_metadata().schema_descr();
         let mask = ProjectionMask::leaves(parquet_schema, leaves);
-        let levels =
-            parquet_to_arrow_field_levels(parquet_schema, mask, Some(self.schema.fields()))?;
+        let levels = parquet_to_arrow_field_levels(parquet_schema, mask, Some(fields))?;
         let (groups, selection) = self.select(rows);
         let chosen = ChosenGroups {
             bytes: &self.bytes,

@@ -13,9 +13,12 @@ use parking_lot::Mutex;
 use parquet::errors::ParquetError;
 use tantivy::TantivyError;
 
+use super::attribute_columns::Choice;
 use super::id::SplitId;
 use super::metadata::{Origin, SplitMetadata};
 use super::parquet_file::ParquetFile;
+use super::physical::Dedicated;
+use super::stored::{self, StoredBatch};
 use super::time_blocks::TimeBlocks;
 use super::{BODIES_FILE, INDEX_DIR, ROWS_FILE, logical};
 use crate::bodies::Bodies;
@@ -238,6 +241,40 @@ impl Split {
                 .map_err(|error| self.column_error(error))
         };
         project(&self.guard(read)?, columns)
+    }
+
+    /// The columns that its file has for single attributes.
+    pub(crate) fn dedicated_columns(&self) -> Result<Vec<Dedicated>, ReadError> {
+        Ok(self.files()?.columns.dedicated().to_vec())
+    }
+
+    /// Rows, which ascend and exist, in these columns: a batch or several for all of them, in order; `None`
+    /// when the file has other columns.
+    pub(crate) fn read_stored(
+        &self,
+        rows: &[u32],
+        choices: &[Choice],
+    ) -> Result<Option<Vec<StoredBatch>>, ReadError> {
+        let files = self.files()?;
+        let Some(numbers) = stored::same_columns(files.columns.dedicated(), choices) else {
+            return Ok(None);
+        };
+        let mut batches = Vec::new();
+        let mut rest = rows;
+        let read = || {
+            stored::read(&files.columns, self.signal, rows, choices, &numbers)
+                .map_err(|error| self.column_error(error))
+        };
+        for columns in self.guard(read)? {
+            let (rows, after) = rest.split_at(columns.num_rows().min(rest.len()));
+            rest = after;
+            let texts = |bodies: &Bodies| {
+                self.guard(|| bodies.texts(rows).map_err(|error| self.body_error(error)))
+            };
+            let bodies = files.bodies.as_ref().map(texts).transpose()?;
+            batches.push(StoredBatch { columns, bodies });
+        }
+        Ok(Some(batches))
     }
 
     /// See [`crate::Source::service_counts`].

@@ -22,6 +22,7 @@ use super::physical::physical_schema;
 use super::properties::writer_properties;
 use super::sort::Position;
 use super::source_rows::SourceRows;
+use super::stored_rows::KnownNumbers;
 use super::{BODIES_FILE, ROWS_FILE};
 use crate::bodies::BodiesWriter;
 use crate::columns::{IdColumn, typed};
@@ -32,12 +33,13 @@ use crate::text_index::writer::IndexWriter;
 /// The open file, once its columns are known.
 pub(crate) struct RowWriter {
     signal: Signal,
-    schema: SchemaRef,
-    file: ArrowWriter<File>,
+    pub(super) schema: SchemaRef,
+    pub(super) file: ArrowWriter<File>,
     attributes: AttributeColumns,
     parents: ParentOffsets,
     /// Log records only.
-    bodies: Option<BodiesWriter<BufWriter<File>>>,
+    pub(super) bodies: Option<BodiesWriter<BufWriter<File>>>,
+    pub(super) known_numbers: KnownNumbers,
 }
 
 /// The batches that rows come from, looked at once each.
@@ -63,10 +65,10 @@ pub(crate) fn look_at<'a>(
 }
 
 /// The columns worth having for attributes, judged by some rows.
-pub(crate) fn choose_columns<'a>(
-    sources: &Sources<'_>,
-    positions: impl Iterator<Item = &'a Position>,
-) -> Vec<Choice> {
+pub(crate) fn survey<'b, 'a: 'b>(
+    sources: &'b Sources<'a>,
+    positions: impl Iterator<Item = &'b Position>,
+) -> KeySurvey<'b> {
     let mut survey = KeySurvey::default();
     for (number, row) in positions {
         let Some(source) = sources.get(number) else {
@@ -75,7 +77,7 @@ pub(crate) fn choose_columns<'a>(
         source.attributes(*row).for_each(|entry| survey.add(entry));
         survey.end_row();
     }
-    survey.choose()
+    survey
 }
 
 impl RowWriter {
@@ -100,6 +102,7 @@ impl RowWriter {
             attributes: AttributeColumns::new(choices),
             parents: ParentOffsets::default(),
             bodies,
+            known_numbers: KnownNumbers::default(),
         })
     }
 
@@ -179,7 +182,7 @@ impl RowWriter {
     }
 
     /// The columns `parent_offset` and `parent_span_id`.
-    fn parents(
+    pub(super) fn parents(
         &mut self,
         batches: &[&RecordBatch],
         positions: &[Position],

@@ -9,6 +9,7 @@ use super::keys::{KeyNumber, Keys};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::Rows;
 use crate::text_index::attributes::{KnownValue, place};
+use crate::text_index::postings::TermNumber;
 use crate::text_index::writer::{IndexWriter, IndexedFields, IndexedRow};
 
 /// One batch, with what is known of its dictionaries.
@@ -115,12 +116,12 @@ impl<'a> SourceRows<'a> {
     ) -> Result<(), BatchError> {
         let resource = self.resource_number(row, index)?;
         let scope = self.scope_number(row, index)?;
-        index.add_row(&IndexedRow {
+        index.add_row(IndexedRow {
             trace_id: TraceId::from_slice(self.trace_ids.value(row)).ok(),
             time: self.times.value(row).0,
             resource,
             scope,
-            of_signal: self.fields(row),
+            of_signal: self.fields(row, &mut None),
         });
         let attributes = self.rows.attributes();
         for entry in attributes.entries(row) {
@@ -145,7 +146,11 @@ impl<'a> SourceRows<'a> {
         Ok(())
     }
 
-    fn fields(&self, row: usize) -> IndexedFields<'a> {
+    fn fields<'b>(
+        &'b self,
+        row: usize,
+        operation: &'b mut Option<TermNumber>,
+    ) -> IndexedFields<'b> {
         match &self.of_signal {
             SignalColumns::Traces {
                 names,
@@ -156,6 +161,7 @@ impl<'a> SourceRows<'a> {
                 service: self.services.text(row),
                 kind: kinds.value(row),
                 name: names.value(row),
+                operation,
                 status_code: if statuses.is_null(row) {
                     0
                 } else {

@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use model::{Signal, TimeRange};
+use model::{BatchError, Signal, TimeRange, UnixNanos};
 
+use super::attribute_columns::Choice;
 use super::id::SplitId;
 use super::keys::Keys;
 use super::metadata::{Origin, SplitMetadata};
-use super::row_writer::{RowWriter, choose_columns, look_at};
+use super::physical::Dedicated;
+use super::row_writer::{RowWriter, look_at, survey};
 use super::sort::Position;
-use super::{INDEX_DIR, sort};
+use super::stored::StoredBatch;
+use super::stored_rows::StoredRows;
+use super::{INDEX_DIR, sort, stored};
 use crate::catalog::PublishedSplit;
 use crate::error::SealError;
 use crate::files;
@@ -83,24 +87,79 @@ impl SplitWriter {
         let rows = match &mut self.rows {
             Some(rows) => rows,
             None => {
-                let choices = choose_columns(&sources, positions.iter().take(CHUNK_ROWS));
+                let survey = survey(&sources, positions.iter().take(CHUNK_ROWS));
+                let choices = survey.choose();
                 let rows = RowWriter::create(&self.dir, self.signal, &choices)?;
                 self.rows.insert(rows)
             }
         };
         for (number, row) in positions {
-            let Some(time) = sources.get(number).map(|source| source.time(*row)) else {
-                continue;
-            };
-            let moment = TimeRange::enclosing(time, time);
-            self.time_range = Some(
-                self.time_range
-                    .map_or(moment, |known| enclosing(known, moment)),
-            );
+            if let Some(source) = sources.get(number) {
+                include(&mut self.time_range, source.time(*row));
+            }
         }
         for positions in positions.chunks(CHUNK_ROWS) {
             let (index, keys) = (&mut self.index, &mut self.keys);
             rows.write(batches, &mut sources, positions, index, keys)?;
+        }
+        Ok(())
+    }
+
+    /// Decides which attributes get columns of their own, by the first rows of a merge: these, or else what
+    /// is best for the rows.
+    pub(crate) fn choose(
+        &mut self,
+        batches: &[&RecordBatch],
+        positions: &[Position],
+        columns: Option<&[Dedicated]>,
+    ) -> Result<Vec<Choice>, SealError> {
+        let sources = look_at(self.signal, batches, positions, &mut self.keys)?;
+        let survey = survey(&sources, positions.iter().take(CHUNK_ROWS));
+        let choices = match columns {
+            Some(columns) => survey.choose_as(columns, &mut self.keys),
+            None => survey.choose(),
+        };
+        self.rows = Some(RowWriter::create(&self.dir, self.signal, &choices)?);
+        Ok(choices)
+    }
+
+    /// Spreads whole rows over the columns, for [`SplitWriter::copy`].
+    pub(crate) fn spread(
+        &mut self,
+        batch: &RecordBatch,
+        choices: &[Choice],
+    ) -> Result<RecordBatch, BatchError> {
+        stored::spread(self.signal, batch, choices, &mut self.keys)
+    }
+
+    /// Adds the next rows: positions among the rows of `batches`, which were read for the columns
+    /// that were chosen before.
+    pub(crate) fn copy(
+        &mut self,
+        batches: &[StoredBatch],
+        positions: &[Position],
+        choices: &[Choice],
+    ) -> Result<(), SealError> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(());
+        };
+        let mut sources = Vec::with_capacity(batches.len());
+        for batch in batches {
+            sources.push(StoredRows::new(
+                self.signal,
+                batch,
+                choices,
+                &mut self.keys,
+            )?);
+        }
+        for positions in positions.chunks(CHUNK_ROWS) {
+            for (number, row) in positions {
+                if let Some(source) = sources.get(*number) {
+                    include(&mut self.time_range, source.time(*row));
+                }
+            }
+            let (index, keys) = (&mut self.index, &mut self.keys);
+            rows.copy(batches, &mut sources, positions, index, keys)?;
         }
         Ok(())
     }
@@ -223,6 +282,11 @@ pub(crate) fn remove_temporary(splits_dir: &Path) -> Result<(), files::FileError
         }
     }
     Ok(())
+}
+
+fn include(range: &mut Option<TimeRange>, time: UnixNanos) {
+    let moment = TimeRange::enclosing(time, time);
+    *range = Some(range.map_or(moment, |known| enclosing(known, moment)));
 }
 
 fn enclosing(a: TimeRange, b: TimeRange) -> TimeRange {

@@ -121,6 +121,33 @@ impl AttributesBuilder {
         }
     }
 
+    /// Adds a value that came before, for who would have to make its text; false when the text is needed.
+    pub(crate) fn add_again(
+        &mut self,
+        number: KeyNumber,
+        row: u32,
+        place: u8,
+        known: &KnownValue,
+    ) -> bool {
+        let Some(number) = number.index().filter(|it| known.number == Some(*it)) else {
+            return false;
+        };
+        let Some(Some(index)) = self.keys.get_mut(number) else {
+            return false;
+        };
+        match (&mut index.values, known.entry) {
+            (Values::Terms(_), None) => return false,
+            (Values::Terms(terms), Some(entry)) => terms.add_known(entry, row),
+            (Values::Filtered(rows), _) => {
+                rows.push(row);
+                self.filters.add(known.hash, row);
+            }
+        }
+        index.places |= place;
+        index.added += 1;
+        true
+    }
+
     /// Decides which keys have terms; to be called when all rows are there.
     pub(crate) fn judge(&mut self) {
         for index in self.keys.iter_mut().flatten() {

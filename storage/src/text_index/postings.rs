@@ -96,8 +96,8 @@ struct TermEntry {
 
 impl TermTable {
     /// Adds a row to the rows of a text.
-    pub(crate) fn add(&mut self, text: &[u8], row: u32) {
-        self.add_hashed(XxHash3_64::oneshot(text), text, row);
+    pub(crate) fn add(&mut self, text: &[u8], row: u32) -> TermNumber {
+        self.add_hashed(XxHash3_64::oneshot(text), text, row)
     }
 
     /// The same for who knows a hash of the text already; one table is given hashes of one kind.

@@ -8,7 +8,7 @@ use tantivy::TantivyError;
 use tantivy::columnar::{ColumnType, ColumnarWriter};
 
 use super::attributes::{AttributesBuilder, FilteredKey, KnownValue};
-use super::postings::{Postings, SortedTerms, TermTable, sorted_terms};
+use super::postings::{Postings, SortedTerms, TermNumber, TermTable, sorted_terms};
 use super::segment::write_segment;
 use super::trace_index::{self, TraceIndexBuilder};
 use super::trace_starts::{self, TraceStartsBuilder};
@@ -55,6 +55,8 @@ pub(crate) enum IndexedFields<'a> {
         service: &'a str,
         kind: i32,
         name: &'a str,
+        /// Where this service, kind and name are remembered once they came.
+        operation: &'a mut Option<TermNumber>,
         status_code: i32,
         duration_nano: u64,
     },
@@ -137,7 +139,7 @@ impl IndexWriter {
     }
 
     /// Adds the next row, without attributes.
-    pub(crate) fn add_row(&mut self, row: &IndexedRow<'_>) {
+    pub(crate) fn add_row(&mut self, row: IndexedRow<'_>) {
         let number = self.row_count;
         self.row_count += 1;
         if let Some(id) = row.trace_id {
@@ -149,21 +151,26 @@ impl IndexWriter {
         if let Some(scope) = row.scope {
             self.scopes.add(scope, number);
         }
-        match &row.of_signal {
+        match row.of_signal {
             IndexedFields::Span {
                 service,
                 kind,
                 name,
+                operation,
                 status_code,
                 duration_nano,
             } => {
-                columns.record_numerical(number, DURATION, *duration_nano);
+                columns.record_numerical(number, DURATION, duration_nano);
                 let begins_trace = self.last_trace != row.trace_id;
                 self.trace_starts.push(number, begins_trace);
-                term::write_operation(&mut self.text, service, *kind, name);
-                let operation = term::term(&self.text);
-                self.operations.add(operation.as_bytes(), number);
-                if *status_code != 0 {
+                if let Some(known) = *operation {
+                    self.operations.add_known(known, number);
+                } else {
+                    term::write_operation(&mut self.text, service, kind, name);
+                    let text = term::term(&self.text);
+                    *operation = Some(self.operations.add(text.as_bytes(), number));
+                }
+                if status_code != 0 {
                     self.small.add(&status_code.to_be_bytes(), number);
                 }
             }
@@ -171,7 +178,7 @@ impl IndexWriter {
                 severity_number,
                 event_name,
             } => {
-                columns.record_numerical(number, SEVERITY, i64::from(*severity_number));
+                columns.record_numerical(number, SEVERITY, i64::from(severity_number));
                 self.small.add(term::term(event_name).as_bytes(), number);
             }
         }
@@ -193,6 +200,17 @@ impl IndexWriter {
     ) {
         let row = self.row_count.saturating_sub(1);
         self.attributes.add(number, row, attribute, place, known);
+    }
+
+    /// The same for a value that came before; false when nothing was added and its text is needed.
+    pub(crate) fn add_attribute_again(
+        &mut self,
+        number: KeyNumber,
+        place: u8,
+        known: &KnownValue,
+    ) -> bool {
+        let row = self.row_count.saturating_sub(1);
+        self.attributes.add_again(number, row, place, known)
     }
 
     /// Writes the index into an empty directory; returns how many rows it has and what its readers

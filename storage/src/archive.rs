@@ -117,7 +117,18 @@ impl Archive {
         let files = replay::files_to_look_into(&self.directories.wal)?;
         for (position, path) in files.iter().enumerate() {
             let is_newest = position + 1 == files.len();
-            for found in replay::look(path, is_newest, self.low_water)? {
+            let found = match replay::look(path, is_newest, self.low_water) {
+                Ok(found) => found,
+                Err(error) => {
+                    visit(Err(Unread {
+                        place: format!("wal file {}", path.display()),
+                        row_count: None,
+                        reason: describe(&error),
+                    }))?;
+                    continue;
+                }
+            };
+            for found in found {
                 match found {
                     Found::Entry(entry)
                         if entry.signal != signal || entry.sequence <= self.marks.of(signal) => {}

@@ -174,3 +174,23 @@ async fn a_split_that_was_deleted_on_a_full_disk_is_not_looked_for() {
 
     assert_eq!(count(&archive, Signal::Traces), (1, Vec::new()));
 }
+
+#[tokio::test]
+async fn a_file_of_the_wal_that_cannot_be_read_is_named() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage
+        .append(spans("shop", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    drop(storage);
+    let path = dir.path().join("wal/00000000000000000000.wal");
+    fs::create_dir(&path).unwrap();
+
+    let archive = Archive::open(dir.path()).unwrap();
+
+    let (row_count, unread) = count(&archive, Signal::Traces);
+    assert_eq!(row_count, 1);
+    let place = format!("wal file {}", path.display());
+    assert!(unread[0].starts_with(&place), "{unread:?}");
+}

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use model::UnixNanos;
+use rustix::io::Errno;
 
-use super::format::Entry;
+use super::format::{ENTRY_HEADER_BYTES, Entry};
 use super::reader::{self, FileContents};
 use crate::files::{self, FileError};
 use crate::set_aside::{self, Note, PART_OF_WAL};
@@ -45,7 +46,16 @@ pub(crate) fn replay(
     let mut next_expected = low_water + 1;
     for (position, (first_sequence, path)) in files.iter().enumerate() {
         let is_newest = position + 1 == files.len();
-        let bytes = Bytes::from(files::read(path)?);
+        let bytes = match files::read(path) {
+            Ok(bytes) => Bytes::from(bytes),
+            Err(error) if is_fault_of_disk(&error) => {
+                let file = (*first_sequence, path.as_path());
+                take_unreadable(file, is_newest, aside, &error, &mut recovery);
+                was_damaged = true;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let contents = reader::read_file(&bytes);
         // The name of the next file alone does not tell: a rotation that failed may have left one
         // whose name is below entries that were written to this file later.
@@ -92,6 +102,44 @@ pub(crate) fn replay(
         apply_entries(contents.entries, low_water, &aside, apply, &mut recovery);
     }
     Ok(recovery)
+}
+
+/// Whether the medium or the file system is at fault. What else keeps a file from being read, such as
+/// permissions and handles, can be cured without losing anything, so the start says what it is.
+fn is_fault_of_disk(error: &FileError) -> bool {
+    const FAULTS: [Errno; 4] = [Errno::IO, Errno::BADMSG, Errno::NODATA, Errno::ISDIR];
+    let code = error.source.raw_os_error();
+    FAULTS
+        .iter()
+        .any(|fault| Some(fault.raw_os_error()) == code)
+}
+
+/// Moves a file aside that cannot be read at all, which needs no look into it.
+fn take_unreadable(
+    (first_sequence, path): (u64, &Path),
+    is_newest: bool,
+    aside: Aside<'_>,
+    error: &FileError,
+    recovery: &mut Recovery,
+) {
+    recovery.set_aside_count += 1;
+    if is_newest {
+        // None of the sequences it may hold is used again, however small its entries are.
+        let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let entries_max = bytes / ENTRY_HEADER_BYTES as u64;
+        recovery.next_sequence = recovery.next_sequence.max(first_sequence + entries_max + 1);
+    }
+    let reason = format!("it cannot be read: {}", error.source);
+    let note = Note::with_records(PART_OF_WAL, reason, None, aside.now);
+    let name = format!("{first_sequence:020}.wal");
+    if let Err(error) = set_aside::take(aside.dir, path, &name, &note) {
+        // The start must go on; the next one tries again.
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            name,
+            "failed to set a file of the wal aside"
+        );
+    }
 }
 
 /// What a look into a file of the log came upon.

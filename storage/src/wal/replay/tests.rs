@@ -198,6 +198,30 @@ fn an_emptied_file_is_told_of_and_thousands_of_files_come_back() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_set_aside_and_the_others_come_back() {
+    let log = Log::new();
+    log.write(&[&[b"1", b"2"], &[b"3"], &[b"4"]]);
+    for sequence in [1, 4] {
+        let path = file_path(&log.dir(), sequence);
+        fs::remove_file(&path).unwrap();
+        // Reading it fails, even for those who may read everything.
+        fs::create_dir(&path).unwrap();
+    }
+    let possible = fs::metadata(file_path(&log.dir(), 4)).unwrap().len() / 28;
+
+    let (payloads, recovery) = log.replay(0);
+
+    assert_eq!(payloads, [b"3"]);
+    assert_eq!(recovery.set_aside_count, 2);
+    assert_eq!(recovery.next_sequence, 4 + possible + 1);
+    assert_eq!(
+        log.set_aside(),
+        ["00000000000000000001.wal", "00000000000000000004.wal"]
+    );
+    assert_eq!(log.replay(0).0, [b"3"], "nothing is set aside twice");
+}
+
+#[test]
 fn trimming_removes_only_files_whose_every_entry_is_sealed() {
     let log = Log::new();
     log.write(&[&[b"1", b"2"], &[b"3"], &[b"4"]]);

@@ -20,6 +20,9 @@ pub(crate) fn advice(reason: Reason) -> Option<&'static str> {
              --allowed-hosts. If not, somebody else's name points here."
         }
         Reason::Method => "Telemetry is sent with POST; a browser or a health check sent this.",
+        Reason::HttpVersion => {
+            "gRPC needs HTTP/2 all the way; a proxy in between speaks HTTP/1.1 to this port."
+        }
         Reason::MediaType => {
             "Check protocol and port: OTLP/gRPC goes to 4317 (OTEL_EXPORTER_OTLP_PROTOCOL=grpc), \
              OTLP/HTTP to 4318 (http/protobuf or http/json)."

@@ -60,15 +60,11 @@ pub struct CollectorArgs {
     #[arg(value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub otlp_body_timeout: Duration,
 
-    /// Which web pages may send telemetry from a browser: `loopback` (pages served from this
-    /// machine), `none`, `*`, or a comma-separated list of origins such as `https://shop.example`.
-    #[arg(
-        long,
-        env = "SPANDREL_OTLP_ALLOWED_ORIGINS",
-        default_value = "loopback"
-    )]
+    /// Which web pages may send telemetry from a browser (CORS): `none`, `loopback` (pages served from
+    /// this machine), `*`, or a comma-separated list of origins such as `https://shop.example`.
+    #[arg(long, env = "SPANDREL_CORS_ORIGIN", default_value = "none")]
     #[arg(value_name = "ORIGINS", value_parser = AllowedOrigins::parse)]
-    pub otlp_allowed_origins: AllowedOrigins,
+    pub cors_origin: AllowedOrigins,
 }
 
 /// Checked settings of the OTLP receivers.
@@ -161,7 +157,7 @@ impl TryFrom<CollectorArgs> for CollectorConfig {
             max_connections: args.max_otlp_connections.get(),
             header_timeout: args.otlp_header_timeout,
             body_timeout: args.otlp_body_timeout,
-            allowed_origins: args.otlp_allowed_origins,
+            allowed_origins: args.cors_origin,
         })
     }
 }
@@ -223,7 +219,7 @@ mod tests {
         assert_eq!(config.max_connections, 1024);
         assert_eq!(config.header_timeout, Duration::from_secs(30));
         assert_eq!(config.body_timeout, Duration::from_secs(30));
-        assert_eq!(config.allowed_origins, AllowedOrigins::Loopback);
+        assert_eq!(config.allowed_origins, AllowedOrigins::None);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(crate) enum Refusal {
     /// A known path was asked with another method than POST.
     #[error("{method} is not supported here; telemetry is sent with POST")]
     MethodNotAllowed { method: http::Method },
+    /// A gRPC call over a version of HTTP that cannot carry its answer, which ends with trailers.
+    #[error("gRPC needs HTTP/2, and this request came over {version:?}")]
+    NotHttp2 { version: http::Version },
     /// The body is of a type the receiver does not read.
     #[error("content type {content_type:?} is not supported; {expected}")]
     UnsupportedMediaType {
@@ -135,6 +138,11 @@ impl Refusal {
                 Code::InvalidArgument,
                 StatusCode::METHOD_NOT_ALLOWED,
                 Reason::Method,
+            ),
+            Self::NotHttp2 { .. } => Answer::drop_it(
+                Code::InvalidArgument,
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                Reason::HttpVersion,
             ),
             Self::UnsupportedMediaType { .. } => Answer::drop_it(
                 Code::InvalidArgument,
@@ -240,6 +248,9 @@ mod tests {
             },
             Refusal::MethodNotAllowed {
                 method: http::Method::PUT,
+            },
+            Refusal::NotHttp2 {
+                version: http::Version::HTTP_11,
             },
             Refusal::UnsupportedMediaType {
                 content_type: String::new(),

@@ -41,15 +41,22 @@ impl AllowedOrigins {
     }
 
     /// The layer that answers preflights and marks answers; `None` when no page may send.
+    ///
+    /// A browser sends with credentials when a page is closed (`sendBeacon` knows no other way), which it only
+    /// does where they are allowed. They are never allowed to every page.
     pub(crate) fn layer(&self) -> Option<CorsLayer> {
-        let origins = match self {
+        let (origins, has_credentials) = match self {
             Self::None => return None,
-            Self::Loopback => AllowOrigin::predicate(|origin, _| is_loopback(origin)),
-            Self::Any => AllowOrigin::any(),
-            Self::Listed(origins) => AllowOrigin::list(origins.iter().cloned()),
+            Self::Loopback => (
+                AllowOrigin::predicate(|origin, _| is_loopback(origin)),
+                true,
+            ),
+            Self::Any => (AllowOrigin::any(), false),
+            Self::Listed(origins) => (AllowOrigin::list(origins.iter().cloned()), true),
         };
         let layer = CorsLayer::new()
             .allow_origin(origins)
+            .allow_credentials(has_credentials)
             .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers([CONTENT_TYPE, RETRY_AFTER])

@@ -13,6 +13,8 @@ pub(crate) enum Reason {
     ForbiddenHost,
     /// Not sent with POST.
     Method,
+    /// A gRPC call over another version than HTTP/2.
+    HttpVersion,
     /// A content type no receiver of this port reads.
     MediaType,
     /// A compression no receiver knows.
@@ -48,6 +50,7 @@ impl Reason {
             Self::UnknownPath => "unknown_path",
             Self::ForbiddenHost => "forbidden_host",
             Self::Method => "method",
+            Self::HttpVersion => "http_version",
             Self::MediaType => "media_type",
             Self::Coding => "content_encoding",
             Self::TooLarge => "too_large",
@@ -68,7 +71,11 @@ impl Reason {
         match self {
             Self::Accepted => "accepted",
             Self::RecordsRejected => "partial",
-            Self::UnknownPath | Self::Method | Self::MediaType | Self::Coding => "unsupported",
+            Self::UnknownPath
+            | Self::Method
+            | Self::HttpVersion
+            | Self::MediaType
+            | Self::Coding => "unsupported",
             Self::ForbiddenHost => "forbidden",
             Self::TooLarge => "too_large",
             Self::Overloaded => "overloaded",

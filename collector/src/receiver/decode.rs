@@ -35,7 +35,8 @@ impl Compression {
             "" | "identity" => Ok(Self::Identity),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
-            "deflate" => Ok(Self::Deflate),
+            // HTTP's deflate is zlib's format, and the OpenTelemetry Collector sends it under both names.
+            "deflate" | "zlib" => Ok(Self::Deflate),
             _ => Err(Refusal::UnsupportedCoding {
                 coding: name.to_owned(),
             }),
@@ -78,7 +79,6 @@ pub(crate) fn decompress(
             ticket,
         }
         .read(flate2::read::MultiGzDecoder::new(source)),
-        // HTTP's deflate is a zlib stream.
         Compression::Deflate => Capped {
             limit_bytes,
             compression,
@@ -268,6 +268,10 @@ mod tests {
         assert_eq!(
             Compression::from_name(Some(" zstd ")).unwrap(),
             Compression::Zstd
+        );
+        assert_eq!(
+            Compression::from_name(Some("zlib")).unwrap(),
+            Compression::Deflate
         );
         let refused = Compression::from_name(Some("br")).unwrap_err();
         assert_eq!(

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use model::otlp::{Encoding, Rejected, encode_response, encode_status};
@@ -54,8 +54,8 @@ impl GrpcReceiver {
 
     /// Answers one request. gRPC requests always get HTTP 200 and a gRPC status.
     pub(crate) async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
-        if !media::is_grpc(request.headers()) {
-            return self.not_grpc(request).await;
+        if let Err(refusal) = self.check_is_grpc(&request) {
+            return self.not_grpc(request, &refusal).await;
         }
         let path = request.uri().path();
         let Some(service) = Service::ALL.into_iter().find(|it| it.grpc_path() == path) else {
@@ -126,17 +126,32 @@ impl GrpcReceiver {
         self.ingest.export(received).await
     }
 
-    async fn not_grpc(&self, request: Request<Incoming>) -> Response<Body> {
-        let exchange = Exchange::begin(&request, None, Protocol::OtlpGrpc);
-        let content_type = media::content_type(request.headers());
-        let http = self.http_address;
-        let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
-        let refusal = Refusal::UnsupportedMediaType {
-            content_type,
-            expected,
-        };
-        exchange.end(self.ingest.metrics(), Err(&refusal));
-        refuse_plainly(request, &refusal).await
+    /// A gRPC call is a POST over HTTP/2 of a content type of its own. What is not one gets a plain HTTP answer.
+    fn check_is_grpc(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
+        if !media::is_grpc(request.headers()) {
+            let content_type = media::content_type(request.headers());
+            let http = self.http_address;
+            let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
+            return Err(Refusal::UnsupportedMediaType {
+                content_type,
+                expected,
+            });
+        }
+        if request.version() != Version::HTTP_2 {
+            let version = request.version();
+            return Err(Refusal::NotHttp2 { version });
+        }
+        if request.method() != Method::POST {
+            let method = request.method().clone();
+            return Err(Refusal::MethodNotAllowed { method });
+        }
+        Ok(())
+    }
+
+    async fn not_grpc(&self, request: Request<Incoming>, refusal: &Refusal) -> Response<Body> {
+        Exchange::begin(&request, None, Protocol::OtlpGrpc)
+            .end(self.ingest.metrics(), Err(refusal));
+        refuse_plainly(request, refusal).await
     }
 
     /// Answers a request that is not let in.
@@ -166,6 +181,10 @@ async fn refuse_plainly(request: Request<Incoming>, refusal: &Refusal) -> Respon
     *response.status_mut() = refusal.answer().http;
     let content_type = HeaderValue::from_static(media::name(encoding));
     response.headers_mut().insert(CONTENT_TYPE, content_type);
+    if matches!(refusal, Refusal::MethodNotAllowed { .. }) {
+        let allowed = HeaderValue::from_static("POST");
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
 }
 

@@ -44,7 +44,7 @@ impl HttpReceiver {
             return self.help();
         }
         let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
-        let Some(service) = Service::ALL.into_iter().find(|it| it.http_path() == path) else {
+        let Some(service) = Service::at_http_path(path) else {
             let refusal = Refusal::UnknownPath {
                 path: path.to_owned(),
                 known: KNOWN_PATHS,
@@ -81,7 +81,7 @@ impl HttpReceiver {
         refusal: &Refusal,
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        let service = Service::ALL.into_iter().find(|it| it.http_path() == path);
+        let service = Service::at_http_path(path);
         Exchange::begin(&request, service, Protocol::OtlpHttp)
             .end(self.ingest.metrics(), Err(refusal));
         let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);

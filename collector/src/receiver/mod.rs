@@ -54,13 +54,15 @@ impl Service {
         }
     }
 
-    /// The path on the HTTP port.
-    pub(crate) fn http_path(self) -> &'static str {
-        match self {
-            Self::Traces => "/v1/traces",
-            Self::Logs => "/v1/logs",
-            Self::Metrics => "/v1/metrics",
+    /// The service at this path of the HTTP port. Slashes at the end and doubled ones are ignored: that is
+    /// what senders make of an endpoint that is configured with a slash too many.
+    pub(crate) fn at_http_path(path: &str) -> Option<Self> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        let (version, signal) = (parts.next()?, parts.next()?);
+        if version != "v1" || parts.next().is_some() {
+            return None;
         }
+        Self::ALL.into_iter().find(|it| it.label() == signal)
     }
 }
 

@@ -6,7 +6,8 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord as ProtoLogRecord;
 
 use super::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
 use super::values::{column_value, from_resource, from_scope, push_attributes};
-use super::{DecodeError, Rejected};
+use super::DecodeError;
+use super::reject::{Rejected, Rejections};
 use crate::columns::{LogBatchBuilder, LogRow, ResourceKeys};
 use crate::time::UnixNanos;
 
@@ -14,7 +15,7 @@ use crate::time::UnixNanos;
 pub(super) fn accept(
     request: &mut ExportLogsServiceRequest,
 ) -> Result<(RecordBatch, Option<Rejected>), DecodeError> {
-    let mut rejected = Rejected::default();
+    let mut rejections = Rejections::default();
     for resource_logs in &mut request.resource_logs {
         let resource_fits = resource_logs
             .resource
@@ -28,7 +29,7 @@ pub(super) fn accept(
             scope_logs.log_records.retain(|record| {
                 let fits = resource_fits && scope_fits && record_fits(record);
                 if !fits {
-                    rejected.add(|| {
+                    rejections.add(|| {
                         format!(
                             "log record: a value is nested deeper than {MAX_VALUE_DEPTH} levels"
                         )
@@ -39,7 +40,7 @@ pub(super) fn accept(
         }
     }
     let batch = to_batch(request)?;
-    Ok((batch, rejected.into_option()))
+    Ok((batch, rejections.into_rejected()))
 }
 
 fn record_fits(record: &ProtoLogRecord) -> bool {

@@ -6,6 +6,7 @@ pub mod json;
 mod limits;
 mod logs;
 mod metrics;
+mod reject;
 mod response;
 mod traces;
 mod values;
@@ -27,6 +28,7 @@ use crate::signal::Signal;
 pub use encode::encode_spans;
 pub use limits::MAX_VALUE_DEPTH;
 pub use metrics::count_metric_points;
+pub use reject::Rejected;
 pub use response::{
     ResponseKind, Status, decode_response, decode_status_message, encode_response, encode_status,
 };
@@ -49,29 +51,6 @@ pub struct Accepted {
     pub batch: RecordBatch,
     /// What was left out, if anything.
     pub rejected: Option<Rejected>,
-}
-
-/// Records of a good request that could not be taken.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rejected {
-    /// How many.
-    pub count: u64,
-    /// Why the first of them was rejected.
-    pub reason: String,
-}
-
-impl Rejected {
-    /// Counts one more; the first reason is the one that is told.
-    fn add(&mut self, reason: impl FnOnce() -> String) {
-        if self.count == 0 {
-            self.reason = reason();
-        }
-        self.count += 1;
-    }
-
-    fn into_option(self) -> Option<Self> {
-        (self.count > 0).then_some(self)
-    }
 }
 
 /// A body that is not an export request.

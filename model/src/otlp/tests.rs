@@ -88,7 +88,8 @@ fn a_span_with_an_invalid_id_is_rejected_alone() {
     assert_eq!(rejected.count, 2);
     assert_eq!(
         rejected.reason,
-        "span \"short\": span id has 1 bytes instead of 8"
+        "span \"short\": span id has 1 bytes instead of 8; \
+         span \"word\": trace id is not hexadecimal"
     );
     let replayed = super::replay(Signal::Traces, &accepted.payload).unwrap();
     assert_eq!(replayed, accepted.batch);
@@ -131,9 +132,9 @@ fn json_is_read_by_the_otlp_rules() {
 
 #[test]
 fn a_field_that_cannot_be_read_is_named_with_its_path() {
-    let body = json_spans(r#"{"kind":"SPAN_KIND_SERVER"}"#);
+    let body = json_spans(r#"{"kind":"SERVER"}"#);
     let error = decode(Signal::Traces, Encoding::Json, body).unwrap_err();
-    let expected = "resourceSpans[0].scopeSpans[0].spans[0].kind: must be an integer";
+    let expected = "resourceSpans[0].scopeSpans[0].spans[0].kind: must be the number or name of an enum value";
     assert_eq!(error.to_string(), expected);
 }
 

@@ -6,7 +6,8 @@ use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
 use super::limits::{MAX_VALUE_DEPTH, attributes_fit};
 use super::values::{from_resource, from_scope, push_attributes};
-use super::{DecodeError, Rejected};
+use super::reject::{Rejected, Rejections, quoted};
+use super::{DecodeError, json};
 use crate::columns::{LinkRow, ResourceKeys, SpanBatchBuilder, SpanRow};
 use crate::ids::{IdError, SpanId, TraceId};
 use crate::time::UnixNanos;
@@ -15,7 +16,7 @@ use crate::time::UnixNanos;
 pub(super) fn accept(
     request: &mut ExportTraceServiceRequest,
 ) -> Result<(RecordBatch, Option<Rejected>), DecodeError> {
-    let mut rejected = Rejected::default();
+    let mut rejections = Rejections::default();
     for resource_spans in &mut request.resource_spans {
         let resource_fits = resource_spans
             .resource
@@ -29,30 +30,29 @@ pub(super) fn accept(
             scope_spans.spans.retain(|span| {
                 let problem = problem_of(span, resource_fits && scope_fits);
                 if let Some(problem) = &problem {
-                    rejected.add(|| format!("span \"{}\": {problem}", span.name));
+                    rejections.add(|| format!("span {}: {problem}", quoted(&span.name)));
                 }
                 problem.is_none()
             });
         }
     }
     let batch = to_batch(request)?;
-    Ok((batch, rejected.into_option()))
+    Ok((batch, rejections.into_rejected()))
 }
 
 /// Why a span cannot be stored, if it cannot.
 fn problem_of(span: &ProtoSpan, envelope_fits: bool) -> Option<String> {
     if let Err(error) = TraceId::from_slice(&span.trace_id) {
-        return Some(format!("trace {error}"));
+        return Some(id_problem("trace", &span.trace_id, error));
     }
     if let Err(error) = SpanId::from_slice(&span.span_id) {
-        return Some(format!("span {error}"));
+        return Some(id_problem("span", &span.span_id, error));
     }
-    if !matches!(span.parent_span_id.len(), 0 | SpanId::LEN) {
-        let actual = span.parent_span_id.len();
-        return Some(format!(
-            "parent span id has {actual} bytes instead of {}",
-            SpanId::LEN
-        ));
+    // OTLP writes a root's parent as empty; an all-zero one means the same.
+    if let Err(error @ IdError::WrongLength { actual: 1.., .. }) =
+        SpanId::from_slice(&span.parent_span_id)
+    {
+        return Some(id_problem("parent span", &span.parent_span_id, error));
     }
     let fits = envelope_fits
         && attributes_fit(&span.attributes)
@@ -65,6 +65,14 @@ fn problem_of(span: &ProtoSpan, envelope_fits: bool) -> Option<String> {
             .iter()
             .all(|link| attributes_fit(&link.attributes));
     (!fits).then(|| format!("a value is nested deeper than {MAX_VALUE_DEPTH} levels"))
+}
+
+fn id_problem(whose: &str, id: &[u8], error: IdError) -> String {
+    match error {
+        _ if id == json::object::NOT_HEX_ID => format!("{whose} {}", IdError::NotHex),
+        IdError::WrongLength { actual: 0, .. } => format!("{whose} id is missing"),
+        error => format!("{whose} {error}"),
+    }
 }
 
 fn to_batch(request: &ExportTraceServiceRequest) -> Result<RecordBatch, DecodeError> {

@@ -2,9 +2,13 @@
 //!
 //! Rules: `opentelemetry-proto/docs/specification.md`, section "JSON Protobuf Encoding". Keys are lowerCamelCase,
 //! ids hex, enums integers, 64-bit integers decimal strings on output and strings or numbers on input, unknown
-//! fields ignored, `null` and missing both mean the default.
+//! fields ignored, `null` and missing both mean the default. Names of enums and the snake_case keys of the
+//! protobuf files are read too, though never written.
 
+pub(super) mod object;
 pub(super) mod read;
+mod scalars;
+mod surrogates;
 pub mod write;
 
 use std::fmt;

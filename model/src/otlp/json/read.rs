@@ -1,65 +1,27 @@
 //! OTLP JSON to protobuf messages.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as ProtoValue;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,
 };
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::object::{FieldError, Object, Read};
+use super::scalars::{base64_bytes, boolean, double, integer, string};
+use super::surrogates;
 use crate::otlp::DecodeError;
-
-/// What is wrong with a field, and where, from the inside out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldError {
-    path: Vec<String>,
-    problem: &'static str,
-}
-
-impl FieldError {
-    fn new(problem: &'static str) -> Self {
-        Self {
-            path: Vec::new(),
-            problem,
-        }
-    }
-
-    fn within(mut self, step: String) -> Self {
-        self.path.push(step);
-        self
-    }
-}
-
-impl From<FieldError> for DecodeError {
-    fn from(error: FieldError) -> Self {
-        let mut path = String::new();
-        for step in error.path.iter().rev() {
-            if !path.is_empty() && !step.starts_with('[') {
-                path.push('.');
-            }
-            path.push_str(step);
-        }
-        Self::Field {
-            path,
-            problem: error.problem,
-        }
-    }
-}
-
-type Read<T> = Result<T, FieldError>;
 
 pub(in crate::otlp) fn traces_request(
     body: &[u8],
 ) -> Result<ExportTraceServiceRequest, DecodeError> {
-    let json: Value = serde_json::from_slice(body).map_err(DecodeError::Json)?;
+    let json = parse(body)?;
     let object = Object::of(&json)?;
     Ok(ExportTraceServiceRequest {
         resource_spans: object.list("resourceSpans", resource_spans)?,
@@ -67,11 +29,26 @@ pub(in crate::otlp) fn traces_request(
 }
 
 pub(in crate::otlp) fn logs_request(body: &[u8]) -> Result<ExportLogsServiceRequest, DecodeError> {
-    let json: Value = serde_json::from_slice(body).map_err(DecodeError::Json)?;
+    let json = parse(body)?;
     let object = Object::of(&json)?;
     Ok(ExportLogsServiceRequest {
         resource_logs: object.list("resourceLogs", resource_logs)?,
     })
+}
+
+/// The JSON of a request, which is an object.
+fn parse(body: &[u8]) -> Result<Value, DecodeError> {
+    let json: Value = match serde_json::from_slice(body) {
+        Ok(json) => json,
+        Err(error) => match surrogates::replaced(body) {
+            Some(mended) => serde_json::from_slice(&mended).map_err(DecodeError::Json)?,
+            None => return Err(DecodeError::Json(error)),
+        },
+    };
+    if !json.is_object() {
+        return Err(FieldError::new("must be an object").into());
+    }
+    Ok(json)
 }
 
 /// Counts data points without reading what is in them.
@@ -83,7 +60,7 @@ pub(in crate::otlp) fn metric_point_count(body: &[u8]) -> Result<u64, DecodeErro
         "exponentialHistogram",
         "summary",
     ];
-    let json: Value = serde_json::from_slice(body).map_err(DecodeError::Json)?;
+    let json = parse(body)?;
     let count_metric = |metric: &Value| {
         let object = Object::of(metric)?;
         let mut count = 0;
@@ -104,145 +81,6 @@ pub(in crate::otlp) fn metric_point_count(body: &[u8]) -> Result<u64, DecodeErro
     };
     let counts = Object::of(&json)?.list("resourceMetrics", count_resource)?;
     Ok(counts.iter().sum::<usize>() as u64)
-}
-
-/// A JSON object whose fields are read by name; `null` is the same as missing.
-struct Object<'a>(&'a Map<String, Value>);
-
-impl<'a> Object<'a> {
-    fn of(value: &'a Value) -> Read<Self> {
-        value
-            .as_object()
-            .map(Self)
-            .ok_or_else(|| FieldError::new("must be an object"))
-    }
-
-    fn get(&self, key: &str) -> Option<&'a Value> {
-        self.0.get(key).filter(|value| !value.is_null())
-    }
-
-    fn field<T>(&self, key: &str, read: impl FnOnce(&'a Value) -> Read<T>) -> Read<Option<T>> {
-        self.get(key)
-            .map(|value| read(value).map_err(|error| error.within(key.to_owned())))
-            .transpose()
-    }
-
-    fn list<T>(&self, key: &str, read: impl Fn(&'a Value) -> Read<T>) -> Read<Vec<T>> {
-        let Some(value) = self.get(key) else {
-            return Ok(Vec::new());
-        };
-        let items = value
-            .as_array()
-            .ok_or_else(|| FieldError::new("must be an array").within(key.to_owned()))?;
-        let read_item = |(index, item)| {
-            read(item).map_err(|error| error.within(format!("[{index}]")).within(key.to_owned()))
-        };
-        items.iter().enumerate().map(read_item).collect()
-    }
-
-    fn string(&self, key: &str) -> Read<String> {
-        Ok(self.field(key, string)?.unwrap_or_default())
-    }
-
-    fn u64(&self, key: &str) -> Read<u64> {
-        let read = |value: &Value| {
-            u64::try_from(integer(value)?).map_err(|_| FieldError::new("is out of range"))
-        };
-        Ok(self.field(key, read)?.unwrap_or_default())
-    }
-
-    fn u32(&self, key: &str) -> Read<u32> {
-        let read = |value: &Value| {
-            u32::try_from(integer(value)?).map_err(|_| FieldError::new("is out of range"))
-        };
-        Ok(self.field(key, read)?.unwrap_or_default())
-    }
-
-    fn i32(&self, key: &str) -> Read<i32> {
-        let read = |value: &Value| {
-            i32::try_from(integer(value)?).map_err(|_| FieldError::new("is out of range"))
-        };
-        Ok(self.field(key, read)?.unwrap_or_default())
-    }
-
-    /// Ids are hex. Text that is not becomes one byte, an id of the wrong length, so that the record is
-    /// judged singly like any other record with an invalid id.
-    fn id(&self, key: &str) -> Read<Vec<u8>> {
-        let text = self.string(key)?;
-        Ok(hex::decode(&text).unwrap_or_else(|_| vec![0]))
-    }
-}
-
-fn string(value: &Value) -> Read<String> {
-    value
-        .as_str()
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| FieldError::new("must be a string"))
-}
-
-/// An integer as proto3 JSON allows it: a number, a decimal string, or either with a zero fraction or exponent.
-fn integer(value: &Value) -> Read<i128> {
-    let problem = || FieldError::new("must be an integer");
-    match value {
-        Value::Number(number) => {
-            if let Some(unsigned) = number.as_u64() {
-                return Ok(i128::from(unsigned));
-            }
-            if let Some(signed) = number.as_i64() {
-                return Ok(i128::from(signed));
-            }
-            whole(number.as_f64().ok_or_else(problem)?)
-        }
-        Value::String(text) => match text.parse::<i128>() {
-            Ok(number) => Ok(number),
-            Err(_) => whole(text.parse::<f64>().map_err(|_| problem())?),
-        },
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(problem()),
-    }
-}
-
-fn whole(number: f64) -> Read<i128> {
-    // Beyond 2^64 nothing fits any field, and below that the cast is exact for whole numbers.
-    if number.fract() == 0.0 && number.abs() <= 18_446_744_073_709_551_616.0 {
-        Ok(number as i128)
-    } else {
-        Err(FieldError::new("must be an integer"))
-    }
-}
-
-fn double(value: &Value) -> Read<f64> {
-    let problem = || FieldError::new("must be a number");
-    match value {
-        Value::Number(number) => number.as_f64().ok_or_else(problem),
-        Value::String(text) => match text.as_str() {
-            "NaN" => Ok(f64::NAN),
-            "Infinity" => Ok(f64::INFINITY),
-            "-Infinity" => Ok(f64::NEG_INFINITY),
-            text => text.parse().map_err(|_| problem()),
-        },
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(problem()),
-    }
-}
-
-fn boolean(value: &Value) -> Read<bool> {
-    value
-        .as_bool()
-        .ok_or_else(|| FieldError::new("must be true or false"))
-}
-
-/// Base64 of either alphabet, padded or not.
-fn base64_bytes(value: &Value) -> Read<Vec<u8>> {
-    const LENIENT: GeneralPurposeConfig =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-    let text = value
-        .as_str()
-        .ok_or_else(|| FieldError::new("must be base64 text"))?;
-    STANDARD
-        .decode(text)
-        .or_else(|_| URL_SAFE.decode(text))
-        .map_err(|_| FieldError::new("must be base64 text"))
 }
 
 pub(super) fn any_value(value: &Value) -> Read<AnyValue> {
@@ -378,7 +216,7 @@ fn span(value: &Value) -> Read<Span> {
         parent_span_id: object.id("parentSpanId")?,
         flags: object.u32("flags")?,
         name: object.string("name")?,
-        kind: object.i32("kind")?,
+        kind: object.enumeration("kind", kind_number)?,
         start_time_unix_nano: object.u64("startTimeUnixNano")?,
         end_time_unix_nano: object.u64("endTimeUnixNano")?,
         attributes: object.list("attributes", key_value)?,
@@ -389,6 +227,10 @@ fn span(value: &Value) -> Read<Span> {
         dropped_links_count: object.u32("droppedLinksCount")?,
         status: object.field("status", status)?,
     })
+}
+
+fn kind_number(name: &str) -> Option<i32> {
+    SpanKind::from_str_name(name).map(i32::from)
 }
 
 fn event(value: &Value) -> Read<Event> {
@@ -404,8 +246,8 @@ fn event(value: &Value) -> Read<Event> {
 fn link(value: &Value) -> Read<Link> {
     let object = Object::of(value)?;
     Ok(Link {
-        trace_id: object.id("traceId")?,
-        span_id: object.id("spanId")?,
+        trace_id: object.optional_id("traceId")?,
+        span_id: object.optional_id("spanId")?,
         trace_state: object.string("traceState")?,
         attributes: object.list("attributes", key_value)?,
         dropped_attributes_count: object.u32("droppedAttributesCount")?,
@@ -417,8 +259,12 @@ fn status(value: &Value) -> Read<Status> {
     let object = Object::of(value)?;
     Ok(Status {
         message: object.string("message")?,
-        code: object.i32("code")?,
+        code: object.enumeration("code", status_code_number)?,
     })
+}
+
+fn status_code_number(name: &str) -> Option<i32> {
+    StatusCode::from_str_name(name).map(i32::from)
 }
 
 fn resource_logs(value: &Value) -> Read<ResourceLogs> {
@@ -446,14 +292,18 @@ fn log_record(value: &Value) -> Read<LogRecord> {
     Ok(LogRecord {
         time_unix_nano: object.u64("timeUnixNano")?,
         observed_time_unix_nano: object.u64("observedTimeUnixNano")?,
-        severity_number: object.i32("severityNumber")?,
+        severity_number: object.enumeration("severityNumber", severity_number)?,
         severity_text: object.string("severityText")?,
         body: object.field("body", any_value)?,
         attributes: object.list("attributes", key_value)?,
         dropped_attributes_count: object.u32("droppedAttributesCount")?,
         flags: object.u32("flags")?,
-        trace_id: object.id("traceId")?,
-        span_id: object.id("spanId")?,
+        trace_id: object.optional_id("traceId")?,
+        span_id: object.optional_id("spanId")?,
         event_name: object.string("eventName")?,
     })
+}
+
+fn severity_number(name: &str) -> Option<i32> {
+    SeverityNumber::from_str_name(name).map(i32::from)
 }

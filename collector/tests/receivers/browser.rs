@@ -49,7 +49,10 @@ async fn pages_of_this_machine_may_send_when_told_so() {
 
 #[tokio::test]
 async fn listed_pages_may_send_and_others_may_not() {
-    let flags = ["--cors-origin", "https://other.example,https://shop.example"];
+    let flags = [
+        "--cors-origin",
+        "https://other.example,https://shop.example",
+    ];
     let receivers = Receivers::start_with(&flags).await;
 
     let allowed = preflight(&receivers, "https://shop.example").await;

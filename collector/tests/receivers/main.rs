@@ -14,5 +14,6 @@ mod browser;
 mod connections;
 mod grpc;
 mod http;
+mod letter;
 mod limits;
 mod support;

@@ -4,10 +4,10 @@ use arrow_array::RecordBatch;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::LogRecord as ProtoLogRecord;
 
-use super::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
-use super::values::{column_value, from_resource, from_scope, push_attributes};
 use super::DecodeError;
+use super::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
 use super::reject::{Rejected, Rejections};
+use super::values::{column_value, from_resource, from_scope, push_attributes};
 use crate::columns::{LogBatchBuilder, LogRow, ResourceKeys};
 use crate::time::UnixNanos;
 

@@ -134,7 +134,8 @@ fn json_is_read_by_the_otlp_rules() {
 fn a_field_that_cannot_be_read_is_named_with_its_path() {
     let body = json_spans(r#"{"kind":"SERVER"}"#);
     let error = decode(Signal::Traces, Encoding::Json, body).unwrap_err();
-    let expected = "resourceSpans[0].scopeSpans[0].spans[0].kind: must be the number or name of an enum value";
+    let expected =
+        "resourceSpans[0].scopeSpans[0].spans[0].kind: must be the number or name of an enum value";
     assert_eq!(error.to_string(), expected);
 }
 

@@ -5,8 +5,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
 use super::limits::{MAX_VALUE_DEPTH, attributes_fit};
-use super::values::{from_resource, from_scope, push_attributes};
 use super::reject::{Rejected, Rejections, quoted};
+use super::values::{from_resource, from_scope, push_attributes};
 use super::{DecodeError, json};
 use crate::columns::{LinkRow, ResourceKeys, SpanBatchBuilder, SpanRow};
 use crate::ids::{IdError, SpanId, TraceId};

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners, RunError};
+use model::otlp::json::{write_logs, write_spans};
 use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
+use serde_json::{Value, json};
 use storage::{Columns, Storage, StorageConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -105,6 +107,30 @@ impl Receivers {
             .await
             .expect("did not shut down");
         ended.unwrap().unwrap().unwrap();
+    }
+
+    /// All that is visible now, as OTLP JSON.
+    pub(crate) fn stored(&self) -> Value {
+        let mut spans = Vec::new();
+        let mut records = Vec::new();
+        let snapshot = self.storage.snapshot();
+        for source in snapshot.sources(Signal::Traces) {
+            let rows: Vec<u32> = (0..source.row_count()).collect();
+            let batch = source.read(&rows, Columns::All).unwrap();
+            let reader = SpanReader::new(&batch).unwrap();
+            spans.extend((0..batch.num_rows()).map(|row| reader.span(row).unwrap()));
+        }
+        for source in snapshot.sources(Signal::Logs) {
+            let rows: Vec<u32> = (0..source.row_count()).collect();
+            let batch = source.read(&rows, Columns::All).unwrap();
+            let reader = LogReader::new(&batch).unwrap();
+            records.extend((0..batch.num_rows()).map(|row| reader.log_record(row).unwrap()));
+        }
+        let (mut resource_spans, mut resource_logs) = (Vec::new(), Vec::new());
+        write_spans(&mut resource_spans, &spans);
+        write_logs(&mut resource_logs, &records);
+        let read = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap();
+        json!({ "resourceSpans": read(&resource_spans), "resourceLogs": read(&resource_logs) })
     }
 
     /// The names of all spans that are visible now, sorted.

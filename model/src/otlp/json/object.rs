@@ -97,11 +97,7 @@ impl<'a> Object<'a> {
             .transpose()
     }
 
-    pub(super) fn list<T>(
-        &self,
-        key: &str,
-        read: impl Fn(&'a Value) -> Read<T>,
-    ) -> Read<Vec<T>> {
+    pub(super) fn list<T>(&self, key: &str, read: impl Fn(&'a Value) -> Read<T>) -> Read<Vec<T>> {
         let Some(value) = self.get(key) else {
             return Ok(Vec::new());
         };

@@ -66,8 +66,8 @@ pub(super) fn enum_number(value: &Value, names: Names) -> Read<i32> {
     {
         return Ok(number);
     }
-    let number =
-        integer(value).map_err(|_| FieldError::new("must be the number or name of an enum value"))?;
+    let number = integer(value)
+        .map_err(|_| FieldError::new("must be the number or name of an enum value"))?;
     i32::try_from(number).map_err(|_| FieldError::new("is out of range"))
 }
 

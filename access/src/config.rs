@@ -1,12 +1,17 @@
 //! Settings of who may connect: flags and their environment twins.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use http::HeaderName;
 
 use crate::hosts::AllowedHosts;
+use crate::secret::Secret;
 
 /// The arguments of who may connect.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub struct AccessArgs {
     /// By which names this server is reached, comma-separated: `spandrel.example`, `*.example` for all
@@ -24,4 +29,48 @@ pub struct AccessArgs {
     /// it the server does not start there
     #[arg(long, env = "SPANDREL_INSECURE_LISTEN", value_parser = BoolishValueParser::new())]
     pub insecure_listen: bool,
+
+    /// A file of tokens, one of which senders must show: lines of `NAME:sha256:HEX`, as `spandrel token
+    /// new NAME` makes them. Read again when it changes
+    #[arg(long, env = "SPANDREL_INGEST_TOKEN_FILE", value_name = "FILE")]
+    pub ingest_token_file: Option<PathBuf>,
+
+    /// Such a token itself, as its hash; may be given more than once, or comma-separated
+    #[arg(
+        long,
+        env = "SPANDREL_INGEST_TOKEN",
+        value_name = "NAME:sha256:HEX",
+        value_delimiter = ',',
+        hide_env_values = true,
+        conflicts_with = "ingest_token_file"
+    )]
+    pub ingest_token: Vec<Secret>,
+
+    /// The header or gRPC metadata that holds the token: `authorization` holds `Bearer TOKEN`, any
+    /// other the token alone or that
+    #[arg(
+        long,
+        env = "SPANDREL_INGEST_TOKEN_HEADER",
+        value_name = "NAME",
+        default_value = "authorization"
+    )]
+    pub ingest_token_header: HeaderName,
+}
+
+impl AccessArgs {
+    /// Whether senders have to show who they are.
+    pub fn asks_senders(&self) -> bool {
+        self.ingest_token_file.is_some() || !self.ingest_token.is_empty()
+    }
+}
+
+impl fmt::Debug for AccessArgs {
+    // Without the tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessArgs")
+            .field("allowed_hosts", &self.allowed_hosts)
+            .field("insecure_listen", &self.insecure_listen)
+            .field("ingest_token_file", &self.ingest_token_file)
+            .finish_non_exhaustive()
+    }
 }

@@ -4,11 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::Request;
+use http::{HeaderName, Request};
 use tokio::net::TcpListener;
 
 use crate::hosts::{AllowedHosts, ForbiddenHost, HostCheck};
+use crate::live::Live;
 use crate::metrics::{Reason, Turned};
+use crate::tokens::{SenderName, Tokens, Unauthenticated, presented};
 
 /// A socket that listens, and who may come through it.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Door {
 impl From<TcpListener> for Door {
     /// A door for loopback names and IP addresses, that asks nothing else.
     fn from(listener: TcpListener) -> Self {
-        let guard = Arc::new(Guard::new("", AllowedHosts::default()));
+        let guard = Arc::new(Guard::new("", AllowedHosts::default(), None));
         Self { listener, guard }
     }
 }
@@ -42,14 +44,21 @@ impl From<TcpListener> for Door {
 pub struct Guard {
     name: &'static str,
     hosts: HostCheck,
+    /// None where nobody has to show one.
+    tokens: Option<TokenCheck>,
     turned: Turned,
 }
 
 impl Guard {
-    pub(crate) fn new(name: &'static str, allowed_hosts: AllowedHosts) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        allowed_hosts: AllowedHosts,
+        tokens: Option<TokenCheck>,
+    ) -> Self {
         Self {
             name,
             hosts: HostCheck::new(allowed_hosts),
+            tokens,
             turned: Turned::default(),
         }
     }
@@ -59,9 +68,29 @@ impl Guard {
     /// # Errors
     /// When it is not.
     pub fn check_host<B>(&self, request: &Request<B>) -> Result<(), ForbiddenHost> {
-        self.hosts
-            .check(request)
-            .inspect_err(|_| self.turned.count(Reason::Host))
+        self.hosts.check(request).inspect_err(|_| {
+            self.turned.count(Reason::Host);
+        })
+    }
+
+    /// Who sends a request. To be asked before anything of its body is read. `None` where nobody has to
+    /// say who they are.
+    ///
+    /// # Errors
+    /// When a token is asked for and the request has none of this server's.
+    pub fn identify<B>(&self, request: &Request<B>) -> Result<Option<SenderName>, Unauthenticated> {
+        let Some(check) = &self.tokens else {
+            return Ok(None);
+        };
+        let identified = check.identify(request);
+        if identified.is_err() && self.turned.count(Reason::Token) == 0 {
+            tracing::warn!(
+                door = self.name,
+                "turned a sender away that has no token of this server (told once; \
+                 spandrel_access_turned_away_total counts on)"
+            );
+        }
+        identified.map(Some)
     }
 
     /// The label of this door in metrics.
@@ -72,5 +101,24 @@ impl Guard {
     /// Whom it turned away.
     pub(crate) fn turned(&self) -> &Turned {
         &self.turned
+    }
+}
+
+/// The tokens that senders have to show one of, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenCheck {
+    pub(crate) header: HeaderName,
+    pub(crate) tokens: Arc<Live<Tokens>>,
+}
+
+impl TokenCheck {
+    fn identify<B>(&self, request: &Request<B>) -> Result<SenderName, Unauthenticated> {
+        let token = presented(request.headers(), &self.header)?;
+        let known = self.tokens.current();
+        known
+            .name_of(token)
+            .ok_or_else(|| Unauthenticated::Unknown {
+                header: self.header.clone(),
+            })
     }
 }

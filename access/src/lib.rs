@@ -1,5 +1,5 @@
-//! Who may connect: which addresses are open, by which names this server is reached, and how many
-//! requests were turned away.
+//! Who may connect: which addresses are open, by which names this server is reached, who may send, and
+//! how many requests were turned away.
 //!
 //! Collector and query do not know each other and both have doors to the outside. What a door asks of
 //! those who come is the same for both, so it is here, below both.
@@ -7,10 +7,16 @@
 mod config;
 mod door;
 mod hosts;
+mod live;
 mod metrics;
 mod open;
+mod secret;
+mod tokens;
 
 pub use config::AccessArgs;
 pub use door::{Door, Guard};
 pub use hosts::{AllowedHosts, ForbiddenHost};
+pub use live::FileError;
 pub use open::{Access, AccessError, Address, Purpose};
+pub use secret::Secret;
+pub use tokens::{NewToken, NewTokenError, SenderName, TokenError, Unauthenticated};

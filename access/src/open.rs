@@ -3,14 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::AccessArgs;
-use crate::door::{Door, Guard};
+use crate::door::{Door, Guard, TokenCheck};
 use crate::hosts::AllowedHosts;
+use crate::live::{FileError, Live, Watched};
 use crate::metrics;
+use crate::tokens::{TokenError, Tokens};
+
+/// How often files are looked at. A change takes two looks.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What those who come through a door may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +48,9 @@ pub struct Address {
 pub enum AccessError {
     /// Other machines could send.
     #[error(
-        "{flag} {address} lets other machines send, and none is asked who it is; listen on 127.0.0.1, \
-         or accept it with --insecure-listen (SPANDREL_INSECURE_LISTEN)"
+        "{flag} {address} lets other machines send, and none is asked who it is; give \
+         --ingest-token-file, listen on 127.0.0.1, or accept it with --insecure-listen \
+         (SPANDREL_INSECURE_LISTEN)"
     )]
     OpenToSenders {
         /// The flag that says where to listen.
@@ -60,6 +70,12 @@ pub enum AccessError {
         /// Its value.
         address: SocketAddr,
     },
+    /// A file with tokens or keys is of no use.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A token of the command line is of no use.
+    #[error("cannot use --ingest-token")]
+    Token(#[from] TokenError),
     /// The system does not let us listen there.
     #[error("cannot listen on {address}; choose another address with {flag} or {variable}")]
     Listen {
@@ -80,16 +96,32 @@ pub enum AccessError {
 pub struct Access {
     allowed_hosts: AllowedHosts,
     is_insecure: bool,
+    tokens: Option<TokenCheck>,
     guards: Mutex<Vec<Arc<Guard>>>,
 }
 
-impl From<AccessArgs> for Access {
-    fn from(args: AccessArgs) -> Self {
-        Self {
+impl TryFrom<AccessArgs> for Access {
+    type Error = AccessError;
+
+    fn try_from(args: AccessArgs) -> Result<Self, AccessError> {
+        let tokens = match args.ingest_token_file {
+            Some(path) => Some(Live::open("ingest_tokens", vec![path], |contents| {
+                let text = String::from_utf8(contents.concat())?;
+                Ok(Tokens::from_file(&text)?)
+            })?),
+            None if args.ingest_token.is_empty() => None,
+            None => Some(Live::fixed(Tokens::from_list(&args.ingest_token)?)),
+        };
+        let tokens = tokens.map(|tokens| TokenCheck {
+            header: args.ingest_token_header,
+            tokens: Arc::new(tokens),
+        });
+        Ok(Self {
             allowed_hosts: args.allowed_hosts.unwrap_or_default(),
             is_insecure: args.insecure_listen,
+            tokens,
             guards: Mutex::default(),
-        }
+        })
     }
 }
 
@@ -107,14 +139,42 @@ impl Access {
             variable: variable(at.flag),
             source,
         })?;
-        let guard = Arc::new(Guard::new(at.name, self.allowed_hosts.clone()));
+        let tokens = match at.purpose {
+            Purpose::Send => self.tokens.clone(),
+            Purpose::Read => None,
+        };
+        let guard = Arc::new(Guard::new(at.name, self.allowed_hosts.clone(), tokens));
         self.guards.lock().push(Arc::clone(&guard));
         Ok(Door { listener, guard })
     }
 
     /// Appends the counters of all doors in the Prometheus text format.
     pub fn render_prometheus(&self, out: &mut String) {
-        metrics::render(out, &self.guards.lock());
+        metrics::render(out, &self.guards.lock(), &self.watched());
+    }
+
+    /// Looks after the files of tokens and keys until `shutdown`, and uses what they say when they change.
+    pub async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut ticks = interval(LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shutdown.cancelled() => return,
+            }
+            let watched = self.watched();
+            let looked = spawn_blocking(move || watched.iter().for_each(|it| it.look()));
+            if let Err(error) = looked.await {
+                tracing::error!(%error, "failed to look at the files of tokens and keys");
+            }
+        }
+    }
+
+    fn watched(&self) -> Vec<Arc<dyn Watched>> {
+        let tokens = self.tokens.iter();
+        tokens
+            .map(|it| Arc::clone(&it.tokens) as Arc<dyn Watched>)
+            .collect()
     }
 
     fn check_exposure(&self, at: Address) -> Result<(), AccessError> {
@@ -123,6 +183,7 @@ impl Access {
             return Ok(());
         }
         Err(match at.purpose {
+            Purpose::Send if self.tokens.is_some() => return Ok(()),
             Purpose::Send => AccessError::OpenToSenders { flag, address },
             Purpose::Read => AccessError::OpenToReaders { flag, address },
         })
@@ -137,7 +198,21 @@ fn variable(flag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::tokens::NewToken;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: AccessArgs,
+    }
+
+    fn access(flags: &[&str]) -> Access {
+        let cli = Cli::parse_from(["test"].iter().chain(flags));
+        Access::try_from(cli.args).unwrap()
+    }
 
     fn at(address: &str, purpose: Purpose) -> Address {
         Address {
@@ -149,8 +224,7 @@ mod tests {
     }
 
     fn refusal(address: &str, purpose: Purpose) -> Option<String> {
-        let access = Access::from(AccessArgs::default());
-        let checked = access.check_exposure(at(address, purpose));
+        let checked = access(&[]).check_exposure(at(address, purpose));
         checked.err().map(|error| error.to_string())
     }
 
@@ -188,10 +262,7 @@ mod tests {
 
     #[test]
     fn whoever_accepts_it_may_listen_anywhere() {
-        let access = Access::from(AccessArgs {
-            insecure_listen: true,
-            ..AccessArgs::default()
-        });
+        let access = access(&["--insecure-listen"]);
 
         for purpose in [Purpose::Read, Purpose::Send] {
             access.check_exposure(at("0.0.0.0:4319", purpose)).unwrap();
@@ -200,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn doors_count_whom_they_turn_away() {
-        let access = Access::from(AccessArgs::default());
+        let access = access(&[]);
         let door = access.open(at("127.0.0.1:0", Purpose::Read)).await.unwrap();
         let request = http::Request::get("/").header("host", "evil.example");
 
@@ -212,5 +283,27 @@ mod tests {
         access.render_prometheus(&mut text);
         let line = "spandrel_access_turned_away_total{door=\"http\",reason=\"host\"} 1";
         assert!(text.lines().any(|it| it == line), "{text}");
+    }
+
+    #[test]
+    fn with_tokens_others_may_send_and_still_not_read() {
+        let line = NewToken::generate("shop").unwrap().line;
+        let access = access(&["--ingest-token", &line]);
+
+        access
+            .check_exposure(at("0.0.0.0:4317", Purpose::Send))
+            .unwrap();
+        access
+            .check_exposure(at("0.0.0.0:4319", Purpose::Read))
+            .unwrap_err();
+    }
+
+    #[test]
+    fn neither_arguments_nor_errors_show_what_was_given_as_a_token() {
+        let cli = Cli::parse_from(["test", "--ingest-token", "hunter2"]);
+        assert!(!format!("{cli:?}").contains("hunter2"));
+
+        let error = Access::try_from(cli.args).unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
     }
 }

@@ -19,6 +19,10 @@ pub(crate) fn advice(reason: Reason) -> Option<&'static str> {
             "If the sender's endpoint has a name of this server, start the server with that name in \
              --allowed-hosts. If not, somebody else's name points here."
         }
+        Reason::Unauthenticated => {
+            "Give the sender a token (`spandrel token new NAME` makes one), as \
+             OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20TOKEN\" or the headers of its exporter."
+        }
         Reason::Method => "Telemetry is sent with POST; a browser or a health check sent this.",
         Reason::HttpVersion => {
             "gRPC needs HTTP/2 all the way; a proxy in between speaks HTTP/1.1 to this port."

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use access::ForbiddenHost;
+use access::{ForbiddenHost, Unauthenticated};
 use http::StatusCode;
 use model::otlp::DecodeError;
 use storage::AppendError;
@@ -37,6 +37,9 @@ pub(crate) enum Refusal {
     /// The request is for a name that is not this server's.
     #[error(transparent)]
     ForbiddenHost { source: ForbiddenHost },
+    /// The sender does not show a token of this server.
+    #[error(transparent)]
+    Unauthenticated { source: Unauthenticated },
     /// A known path was asked with another method than POST.
     #[error("{method} is not supported here; telemetry is sent with POST")]
     MethodNotAllowed { method: http::Method },
@@ -158,6 +161,11 @@ impl Refusal {
                 Code::PermissionDenied,
                 StatusCode::FORBIDDEN,
                 Reason::ForbiddenHost,
+            ),
+            Self::Unauthenticated { .. } => Answer::drop_it(
+                Code::Unauthenticated,
+                StatusCode::UNAUTHORIZED,
+                Reason::Unauthenticated,
             ),
             Self::TooLarge { .. }
             | Self::BadPayload {

@@ -8,6 +8,7 @@ mod advice;
 mod config;
 mod error;
 mod exchange;
+mod gate;
 mod ingest;
 mod metrics;
 mod origins;
@@ -29,7 +30,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::{ServiceBuilder, ServiceExt as _};
 
-use crate::error::Refusal;
 use crate::ingest::Ingest;
 use crate::receiver::body::BodyLimits;
 use crate::receiver::grpc::GrpcReceiver;
@@ -95,62 +95,89 @@ pub async fn run(
     let ingest = Arc::new(Ingest::new(storage, metrics, config.max_request_bytes));
 
     let mut servers = JoinSet::new();
-    let grpc = Arc::new(GrpcReceiver::new(
-        Arc::clone(&ingest),
-        body_limits,
-        http_address,
+    let grpc = GrpcReceiver::new(Arc::clone(&ingest), body_limits, http_address);
+    let http = HttpReceiver::new(ingest, body_limits, grpc_address);
+    servers.spawn(serve_grpc(
+        listeners.otlp_grpc,
+        grpc,
+        limits,
+        shutdown.clone(),
     ));
-    let guard = Arc::clone(&listeners.otlp_grpc.guard);
-    let grpc = service_fn(move |request| {
-        let (grpc, guard) = (Arc::clone(&grpc), Arc::clone(&guard));
-        async move {
-            let answer = match guard.check_host(&request) {
-                Ok(()) => grpc.handle(request).await,
-                Err(source) => {
-                    let refusal = Refusal::ForbiddenHost { source };
-                    grpc.refuse(request, &refusal).await
-                }
-            };
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let listener = listeners.otlp_grpc.listener;
-    servers.spawn(serve(listener, grpc, limits, shutdown.clone()));
-
-    let receiver = Arc::new(HttpReceiver::new(ingest, body_limits, grpc_address));
-    let http = Arc::clone(&receiver);
-    let http = tower::service_fn(move |request| {
-        let http = Arc::clone(&http);
-        async move { Ok::<_, Infallible>(http.handle(request).await) }
-    });
-    let http = ServiceBuilder::new()
-        .option_layer(config.allowed_origins.layer())
-        .service(http);
-    let guard = Arc::clone(&listeners.otlp_http.guard);
-    let http = tower::service_fn(move |request| {
-        let (http, guard) = (http.clone(), Arc::clone(&guard));
-        let receiver = Arc::clone(&receiver);
-        async move {
-            match guard.check_host(&request) {
-                Ok(()) => http.oneshot(request).await,
-                Err(source) => {
-                    let refusal = Refusal::ForbiddenHost { source };
-                    Ok(receiver.refuse(request, &refusal).await)
-                }
-            }
-        }
-    });
-    servers.spawn(serve(
-        listeners.otlp_http.listener,
-        TowerToHyperService::new(http),
+    servers.spawn(serve_http(
+        listeners.otlp_http,
+        http,
+        config.allowed_origins,
         limits,
         shutdown,
     ));
-
     while let Some(ended) = servers.join_next().await {
         ended.map_err(|source| RunError::Stopped { source })?;
     }
     Ok(())
+}
+
+async fn serve_grpc(
+    door: Door,
+    receiver: GrpcReceiver,
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+) {
+    let (receiver, guard) = (Arc::new(receiver), Arc::clone(&door.guard));
+    let service = service_fn(move |mut request| {
+        let (receiver, guard) = (Arc::clone(&receiver), Arc::clone(&guard));
+        async move {
+            let checked = gate::check_host(&guard, &request)
+                .and_then(|()| gate::check_sender(&guard, &mut request));
+            let answer = match checked {
+                Ok(()) => receiver.handle(request).await,
+                Err(refusal) => receiver.refuse(request, &refusal).await,
+            };
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    serve(door.listener, service, limits, shutdown).await;
+}
+
+async fn serve_http(
+    door: Door,
+    receiver: HttpReceiver,
+    allowed_origins: AllowedOrigins,
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+) {
+    let (receiver, guard) = (Arc::new(receiver), Arc::clone(&door.guard));
+    let (inner_receiver, inner_guard) = (Arc::clone(&receiver), Arc::clone(&guard));
+    let identified = tower::service_fn(move |mut request| {
+        let (receiver, guard) = (Arc::clone(&inner_receiver), Arc::clone(&inner_guard));
+        async move {
+            let answer = match gate::check_sender(&guard, &mut request) {
+                Ok(()) => receiver.handle(request).await,
+                Err(refusal) => receiver.refuse(request, &refusal).await,
+            };
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    // Browsers ask for leave (a preflight) without a token, and are answered before one is asked for.
+    let with_origins = ServiceBuilder::new()
+        .option_layer(allowed_origins.layer())
+        .service(identified);
+    let service = tower::service_fn(move |request| {
+        let (inner, receiver) = (with_origins.clone(), Arc::clone(&receiver));
+        let guard = Arc::clone(&guard);
+        async move {
+            match gate::check_host(&guard, &request) {
+                Ok(()) => inner.oneshot(request).await,
+                Err(refusal) => Ok(receiver.refuse(request, &refusal).await),
+            }
+        }
+    });
+    serve(
+        door.listener,
+        TowerToHyperService::new(service),
+        limits,
+        shutdown,
+    )
+    .await;
 }
 
 fn address(door: &Door) -> Result<SocketAddr, RunError> {

@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     UnknownPath,
     /// For a name that is not this server's.
     ForbiddenHost,
+    /// Without a token of this server.
+    Unauthenticated,
     /// Not sent with POST.
     Method,
     /// A gRPC call over another version than HTTP/2.
@@ -49,6 +51,7 @@ impl Reason {
             Self::RecordsRejected => "records_rejected",
             Self::UnknownPath => "unknown_path",
             Self::ForbiddenHost => "forbidden_host",
+            Self::Unauthenticated => "unauthenticated",
             Self::Method => "method",
             Self::HttpVersion => "http_version",
             Self::MediaType => "media_type",
@@ -76,7 +79,7 @@ impl Reason {
             | Self::HttpVersion
             | Self::MediaType
             | Self::Coding => "unsupported",
-            Self::ForbiddenHost => "forbidden",
+            Self::ForbiddenHost | Self::Unauthenticated => "forbidden",
             Self::TooLarge => "too_large",
             Self::Overloaded => "overloaded",
             Self::BodyTimeout | Self::BodyBroken => "interrupted",

@@ -17,6 +17,7 @@ use crate::import::{self, ImportArgs};
 use crate::logging;
 use crate::serve::{Addresses, ServeArgs, Server};
 use crate::shutdown::Signals;
+use crate::token::{self, TokenArgs};
 
 /// Distributed tracing and logs in one binary.
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ enum Command {
     /// Takes OTLP JSON lines (what `export --format otlp` and the OpenTelemetry Collector's file exporter
     /// write), Jaeger's JSON (an answer of its API, a download of its interface) and Zipkin's JSON (version 2).
     Import(ImportArgs),
+    /// Tokens that senders show to the server.
+    Token(TokenArgs),
     /// The bundled shop of microservices and its load generator.
     Shop(Box<demo_services::cli::ShopArgs>),
 }
@@ -66,6 +69,7 @@ pub(crate) async fn run() -> Result<()> {
         }
         Command::Export(args) => export::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Token(args) => token::run(args),
         // The shop sets up its own telemetry: its log records are part of what it shows.
         Command::Shop(args) => {
             let signals = Signals::listen()?;

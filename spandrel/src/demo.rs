@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use demo_services::cli::{ChildTable, print_progress};
 use demo_services::load::{self, LoadConfig, Progress, Rate, Summary};
@@ -51,6 +51,12 @@ pub(crate) struct DemoArgs {
 /// # Errors
 /// When a part of it cannot start, or fails.
 pub(crate) async fn run(args: DemoArgs, keeps_data: bool, stop: CancellationToken) -> Result<()> {
+    if args.serve.access.asks_senders() {
+        bail!(
+            "the shop of the demo shows no token; leave out --ingest-token-file and --ingest-token \
+             (SPANDREL_INGEST_TOKEN_FILE, SPANDREL_INGEST_TOKEN)"
+        );
+    }
     let began = Instant::now();
     let mut serve = args.serve.clone();
     let temporary = if keeps_data {

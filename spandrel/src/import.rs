@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
+use http::HeaderValue;
 use tokio::sync::mpsc;
 
 use decode::{Decoder, Portion};
@@ -37,6 +38,15 @@ pub(crate) struct ImportArgs {
         default_value = "http://127.0.0.1:4318"
     )]
     endpoint: Endpoint,
+    /// The token that the server asks senders for
+    #[arg(
+        long,
+        env = "SPANDREL_IMPORT_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        value_parser = send::bearer
+    )]
+    token: Option<HeaderValue>,
     /// How long a request is repeated that the server cannot take now
     #[arg(
         long,
@@ -82,7 +92,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<()> {
         }
         decoder.finish()
     });
-    let sent = Sender::new(args.endpoint, args.retry_for)
+    let sent = Sender::new(args.endpoint, args.token, args.retry_for)
         .run(waiting)
         .await;
     let mut report: Report = reading.await.context("reading ended early")?;

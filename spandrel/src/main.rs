@@ -3,6 +3,7 @@
 mod cli;
 mod clock;
 mod demo;
+mod doors;
 mod export;
 mod import;
 mod ingest_status;
@@ -10,6 +11,7 @@ mod logging;
 mod process_memory;
 mod serve;
 mod shutdown;
+mod token;
 
 use std::process::ExitCode;
 

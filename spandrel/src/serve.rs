@@ -4,10 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use access::{Access, AccessArgs, AccessError, Address, Door, Purpose};
+use access::{Access, AccessArgs};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners};
+use collector::{CollectorArgs, CollectorConfig, CollectorMetrics};
 use model::Clock;
 use query::{Backend, QueryArgs, QueryConfig, ServerInfo};
 use storage::{Storage, StorageArgs, StorageConfig};
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
+use crate::doors;
 use crate::ingest_status;
 use crate::logging::LogArgs;
 
@@ -60,9 +61,9 @@ impl Server {
         let collector_config = CollectorConfig::try_from(args.collector)?;
         let query_config = QueryConfig::try_from(args.query)?;
 
-        let access = Arc::new(Access::from(args.access));
+        let access = Arc::new(Access::try_from(args.access)?);
         let (receivers, http) =
-            open_doors(&access, &collector_config, query_config.http_listen).await?;
+            doors::open(&access, &collector_config, query_config.http_listen).await?;
         let addresses = Addresses {
             otlp_grpc: receivers.otlp_grpc.local_addr()?,
             otlp_http: receivers.otlp_http.local_addr()?,
@@ -97,6 +98,8 @@ impl Server {
             shutdown.clone(),
         );
         run_part(&mut parts, &shutdown, async { Ok(receiving.await?) });
+        let watching = doors::watch(Arc::clone(&access), shutdown.clone());
+        run_part(&mut parts, &shutdown, watching);
         let watched = storage.clone();
         let backend = Backend {
             storage: storage.clone(),
@@ -176,35 +179,4 @@ fn run_part(
         let _stop_others = stop_others;
         part.await
     });
-}
-
-/// Opens every door of the server: those of the receivers, and the one of the UI and the query APIs.
-async fn open_doors(
-    access: &Access,
-    collector: &CollectorConfig,
-    http_listen: SocketAddr,
-) -> Result<(Listeners, Door), AccessError> {
-    let otlp_grpc = Address {
-        flag: "--otlp-grpc-listen",
-        name: "otlp_grpc",
-        address: collector.otlp_grpc_listen,
-        purpose: Purpose::Send,
-    };
-    let otlp_http = Address {
-        flag: "--otlp-http-listen",
-        name: "otlp_http",
-        address: collector.otlp_http_listen,
-        purpose: Purpose::Send,
-    };
-    let http = Address {
-        flag: "--http-listen",
-        name: "http",
-        address: http_listen,
-        purpose: Purpose::Read,
-    };
-    let receivers = Listeners {
-        otlp_grpc: access.open(otlp_grpc).await?,
-        otlp_http: access.open(otlp_http).await?,
-    };
-    Ok((receivers, access.open(http).await?))
 }

@@ -23,7 +23,7 @@ fn stdout(output: &Output) -> &str {
 fn help_names_every_command() {
     let output = spandrel(&["--help"]);
     assert!(output.status.success());
-    for command in ["serve", "demo", "export", "import", "shop"] {
+    for command in ["serve", "demo", "export", "import", "token", "shop"] {
         assert!(
             stdout(&output).contains(&format!("  {command} ")),
             "{}",
@@ -53,8 +53,12 @@ fn every_flag_of_the_server_has_an_environment_twin() {
     assert!(flags.len() > 15, "{help}");
     for flag in flags {
         let name = flag.split([' ', '=']).next().unwrap();
-        let variable = format!("SPANDREL_{}=", name.replace('-', "_").to_uppercase());
-        assert!(help.contains(&variable), "--{name} has no {variable}");
+        let variable = format!("[env: SPANDREL_{}", name.replace('-', "_").to_uppercase());
+        // The values of secrets are not shown.
+        let is_there = ["=", "]"]
+            .iter()
+            .any(|end| help.contains(&format!("{variable}{end}")));
+        assert!(is_there, "--{name} has no {variable}");
     }
 }
 
@@ -64,4 +68,54 @@ fn a_setting_that_cannot_work_names_its_flag() {
     assert!(!output.status.success());
     let message = std::str::from_utf8(&output.stderr).unwrap();
     assert!(message.contains("--hot-bytes-max"), "{message}");
+}
+
+#[test]
+fn a_new_token_is_the_only_line_of_the_standard_output_and_its_hash_goes_to_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tokens");
+    let make = |name: &str| {
+        let output = spandrel(&[
+            "token",
+            "new",
+            name,
+            "--ingest-token-file",
+            file.to_str().unwrap(),
+        ]);
+        assert!(output.status.success());
+        stdout(&output).trim_end().to_owned()
+    };
+
+    let tokens = [make("shop"), make("edge")];
+
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let names: Vec<&str> = lines
+        .lines()
+        .map(|line| line.split(":sha256:").next().unwrap())
+        .collect();
+    assert_eq!(names, ["shop", "edge"]);
+    for token in tokens {
+        assert_eq!(token.len(), "spdr_".len() + 64);
+        assert!(!lines.contains(&token));
+    }
+}
+
+#[test]
+fn what_is_given_as_a_token_is_not_shown_by_help_or_errors() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spandrel"));
+        command.env("SPANDREL_INGEST_TOKEN", "hunter2");
+        let output = command.args(arguments).output().unwrap();
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    for arguments in [
+        &["serve", "--help"][..],
+        &["serve"],
+        &["serve", "--ingest-token", "hunter2"],
+        &["serve", "--ingest-token"],
+    ] {
+        let said = run(arguments).concat();
+        assert!(said.contains("--ingest-token"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::{PythonCheckout, SpandrelProcess, run_python_checkout};
 
 /// The trace and the log record of `tests/python/checkout.py`, whichever way they came.
-async fn assert_is_stored(spandrel: &SpandrelProcess, checkout: &PythonCheckout) {
+pub(crate) async fn assert_is_stored(spandrel: &SpandrelProcess, checkout: &PythonCheckout) {
     let trace = spandrel.trace(&checkout.trace_id).await;
     assert_eq!(trace.names(), ["checkout", "charge card"]);
     assert_eq!(

@@ -1,8 +1,15 @@
 //! Who may connect.
 
+use std::path::Path;
+
 use http::StatusCode;
-use tests::{HttpClient, PATIENCE, SpandrelProcess, binary, command};
+use tests::{
+    HttpClient, PATIENCE, SpandrelProcess, binary, command, export_spans, run_python_checkout,
+};
 use tokio::time::timeout;
+
+use crate::export::spandrel;
+use crate::python_sdk::assert_is_stored;
 
 /// What a server that does not start says on its last line.
 async fn last_words(flags: &[&str]) -> String {
@@ -38,7 +45,8 @@ async fn a_server_that_others_could_reach_does_not_start_and_names_the_flag() {
         assert_eq!(
             last_words(&[flag, "0.0.0.0:0"]).await,
             format!(
-                "error: {flag} 0.0.0.0:0 lets other machines send, and none is asked who it is; listen \
+                "error: {flag} 0.0.0.0:0 lets other machines send, and none is asked who it is; give \
+                 --ingest-token-file, listen \
                  on 127.0.0.1, or accept it with --insecure-listen (SPANDREL_INSECURE_LISTEN)"
             )
         );
@@ -80,4 +88,76 @@ async fn names_of_others_are_refused_at_every_http_port_until_they_are_allowed()
     assert_eq!(answer.status, StatusCode::OK);
     let answer = otlp.post("/v1/traces", &evil, "{}").await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+/// Makes a token by the command line, and adds it to the file.
+async fn new_token(name: &str, file: &Path) -> String {
+    let file = file.to_str().unwrap();
+    let made = spandrel(&["token", "new", name, "--ingest-token-file", file]).await;
+    String::from_utf8(made.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn an_sdk_sends_with_a_token_in_its_headers_and_nothing_shows_the_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tokens");
+    let token = new_token("python", &file).await;
+    let flags = ["--ingest-token-file", file.to_str().unwrap()];
+    let spandrel = SpandrelProcess::start_with(&flags).await;
+    let headers = format!("authorization=Bearer%20{token}");
+
+    for (protocol, address) in [("grpc", spandrel.otlp_grpc), ("http", spandrel.otlp_http)] {
+        let endpoint = format!("http://{address}");
+        let settings = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_HEADERS", headers.as_str()),
+        ];
+        let checkout = run_python_checkout(protocol, &settings).await;
+        assert_is_stored(&spandrel, &checkout).await;
+    }
+
+    let stranger = HttpClient::new(spandrel.otlp_http);
+    let json = [("content-type", "application/json")];
+    let answer = stranger.post("/v1/traces", &json, "{}").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    for path in ["/metrics", "/api/v1/status", "/api/v1/status/ingest"] {
+        let text = spandrel.api.get(path).await.text();
+        assert!(!text.contains(&token), "{path}");
+    }
+    let page = spandrel.api.get("/metrics").await.text();
+    let line = "spandrel_access_turned_away_total{door=\"otlp_http\",reason=\"token\"} 1";
+    assert!(page.lines().any(|it| it == line), "{page}");
+    assert!(!spandrel.log_tail().contains(&token));
+}
+
+#[tokio::test]
+async fn an_import_shows_a_token_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tokens");
+    let token = new_token("import", &file).await;
+    let flags = ["--ingest-token-file", file.to_str().unwrap()];
+    let server = SpandrelProcess::start_with(&flags).await;
+    let spans = dir.path().join("spans.json");
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    std::fs::write(&spans, export_spans("shop", trace_id, &["pay"])).unwrap();
+    let endpoint = format!("http://{}", server.otlp_http);
+    let import = async |more: &[&str]| {
+        let fixed = ["import", "--endpoint", &endpoint, spans.to_str().unwrap()];
+        spandrel(&[&fixed, more].concat()).await
+    };
+
+    let refused = import(&[]).await;
+    assert!(
+        refused.stderr.contains("401 Unauthorized"),
+        "{}",
+        refused.stderr
+    );
+    let taken = import(&["--token", &token]).await;
+
+    assert_eq!(taken.code, Some(0), "{}", taken.stderr);
+    let trace = server.trace(trace_id).await;
+    assert_eq!(trace.names(), ["pay"]);
 }

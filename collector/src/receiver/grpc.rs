@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -181,9 +181,16 @@ async fn refuse_plainly(request: Request<Incoming>, refusal: &Refusal) -> Respon
     *response.status_mut() = refusal.answer().http;
     let content_type = HeaderValue::from_static(media::name(encoding));
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    if matches!(refusal, Refusal::MethodNotAllowed { .. }) {
-        let allowed = HeaderValue::from_static("POST");
-        response.headers_mut().insert(ALLOW, allowed);
+    match refusal {
+        Refusal::MethodNotAllowed { .. } => {
+            let allowed = HeaderValue::from_static("POST");
+            response.headers_mut().insert(ALLOW, allowed);
+        }
+        Refusal::Unauthenticated { .. } => {
+            let headers = response.headers_mut();
+            headers.insert(WWW_AUTHENTICATE, media::CHALLENGE);
+        }
+        _ => {}
     }
     response
 }

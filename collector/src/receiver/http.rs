@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -172,6 +174,9 @@ fn refused(encoding: Encoding, refusal: &Refusal) -> Response<Full<Bytes>> {
     match refusal {
         Refusal::MethodNotAllowed { .. } => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        Refusal::Unauthenticated { .. } => {
+            headers.insert(WWW_AUTHENTICATE, media::CHALLENGE);
         }
         Refusal::UnsupportedCoding { .. } => {
             headers.insert(ACCEPT_ENCODING, ACCEPTED_ENCODINGS);

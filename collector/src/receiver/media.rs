@@ -1,7 +1,7 @@
 //! Reads media types of requests. Pure.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use model::otlp::Encoding;
 
 use crate::error::Refusal;
@@ -10,6 +10,9 @@ use crate::error::Refusal;
 pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 /// The content type of JSON requests and responses.
 pub(crate) const JSON: &str = "application/json";
+
+/// What a sender without a token is asked for.
+pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"spandrel\"");
 
 /// The encoding of an OTLP/HTTP request: its media type, whatever its parameters and case.
 pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
@@ -62,8 +65,6 @@ fn essence(content_type: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(content_type: &'static str) -> HeaderMap {

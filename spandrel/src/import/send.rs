@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -55,9 +55,19 @@ impl FromStr for Endpoint {
     }
 }
 
+/// The header that shows a token.
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, &'static str> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));
+    let mut value = value.map_err(|_| "a token has no control characters")?;
+    // Keeps it out of debug output.
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// Sends every portion it is handed.
 pub(super) struct Sender {
     endpoint: Endpoint,
+    token: Option<HeaderValue>,
     retry_for: Duration,
     client: legacy::Client<HttpConnector, Full<Bytes>>,
 }
@@ -88,9 +98,10 @@ enum Refusal {
 }
 
 impl Sender {
-    pub(super) fn new(endpoint: Endpoint, retry_for: Duration) -> Self {
+    pub(super) fn new(endpoint: Endpoint, token: Option<HeaderValue>, retry_for: Duration) -> Self {
         Self {
             endpoint,
+            token,
             retry_for,
             client: legacy::Client::builder(TokioExecutor::new()).build_http(),
         }
@@ -130,8 +141,9 @@ impl Sender {
             Signal::Logs => self.endpoint.logs.clone(),
         };
         let (client, retry_for) = (self.client.clone(), self.retry_for);
+        let token = self.token.clone();
         async move {
-            let result = deliver(&client, &uri, &portion, retry_for).await;
+            let result = deliver(&client, &uri, token.as_ref(), &portion, retry_for).await;
             Outcome {
                 signal: portion.signal,
                 record_count: portion.record_count,
@@ -175,13 +187,14 @@ fn note(sent: &mut Sent, joined: Result<Outcome, tokio::task::JoinError>) -> boo
 async fn deliver(
     client: &legacy::Client<HttpConnector, Full<Bytes>>,
     uri: &Uri,
+    token: Option<&HeaderValue>,
     portion: &Portion,
     retry_for: Duration,
 ) -> Result<Option<Rejected>, Failure> {
     let give_up = Instant::now() + retry_for;
     let mut pause = PAUSE_FIRST;
     loop {
-        let (problem, after) = match attempt(client, uri, portion).await {
+        let (problem, after) = match attempt(client, uri, token, portion).await {
             Ok(rejected) => return Ok(rejected),
             Err(Refusal::Permanent(problem)) => {
                 return Err(Failure {
@@ -206,10 +219,14 @@ async fn deliver(
 async fn attempt(
     client: &legacy::Client<HttpConnector, Full<Bytes>>,
     uri: &Uri,
+    token: Option<&HeaderValue>,
     portion: &Portion,
 ) -> Result<Option<Rejected>, Refusal> {
-    let request = Request::post(uri)
-        .header(header::CONTENT_TYPE, "application/x-protobuf")
+    let mut request = Request::post(uri).header(header::CONTENT_TYPE, "application/x-protobuf");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, token);
+    }
+    let request = request
         .body(Full::new(portion.payload.clone()))
         .map_err(|error| Refusal::Permanent(error.to_string()))?;
     let exchange = async {
@@ -305,7 +322,7 @@ mod tests {
         };
         portions.send(portion).await.unwrap();
         drop(portions);
-        Sender::new(endpoint, retry_for).run(waiting).await
+        Sender::new(endpoint, None, retry_for).run(waiting).await
     }
 
     const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\n\

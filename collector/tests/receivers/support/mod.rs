@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Access, AccessArgs, Address, Door, Purpose};
 use clap::Parser;
 use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners, RunError};
 use model::otlp::json::{write_logs, write_spans};
@@ -14,7 +15,6 @@ use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
 use serde_json::{Value, json};
 use storage::{Columns, Storage, StorageConfig};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ const NOW: UnixNanos = UnixNanos(1_790_000_000_000_000_000);
 struct Cli {
     #[command(flatten)]
     args: CollectorArgs,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 struct FixedClock;
@@ -41,6 +43,16 @@ impl Clock for FixedClock {
     }
 }
 
+async fn open(access: &Access) -> Door {
+    let door = access.open(Address {
+        flag: "--listen",
+        name: "test",
+        address: "127.0.0.1:0".parse().unwrap(),
+        purpose: Purpose::Send,
+    });
+    door.await.unwrap()
+}
+
 /// Receivers under test.
 pub(crate) struct Receivers {
     pub(crate) grpc: SocketAddr,
@@ -49,6 +61,7 @@ pub(crate) struct Receivers {
     storage: Storage,
     shutdown: CancellationToken,
     running: JoinSet<Result<(), RunError>>,
+    _watching: JoinSet<()>,
     _data_dir: TempDir,
 }
 
@@ -63,8 +76,9 @@ impl Receivers {
         let data_dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(StorageConfig::in_dir(data_dir.path()), Arc::new(FixedClock));
         let storage = storage.unwrap();
-        let otlp_grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let otlp_http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = Arc::new(Access::try_from(cli.access).unwrap());
+        let otlp_grpc = open(&access).await;
+        let otlp_http = open(&access).await;
         let grpc = otlp_grpc.local_addr().unwrap();
         let http = otlp_http.local_addr().unwrap();
         let metrics = Arc::new(CollectorMetrics::new(&config, Arc::new(FixedClock)));
@@ -73,13 +87,15 @@ impl Receivers {
         running.spawn(collector::run(
             config,
             Listeners {
-                otlp_grpc: otlp_grpc.into(),
-                otlp_http: otlp_http.into(),
+                otlp_grpc,
+                otlp_http,
             },
             storage.clone(),
             Arc::clone(&metrics),
             shutdown.clone(),
         ));
+        let mut watching = JoinSet::new();
+        watching.spawn(access.watch(shutdown.clone()));
         Self {
             grpc,
             http,
@@ -87,6 +103,7 @@ impl Receivers {
             storage,
             shutdown,
             running,
+            _watching: watching,
             _data_dir: data_dir,
         }
     }

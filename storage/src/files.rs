@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 /// A file operation that failed, with the path it was about.
@@ -148,17 +150,59 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// Maps a file of a split into memory. Such a file never changes, and stays readable when its name is
 /// removed meanwhile.
 pub(crate) fn map(file: &File) -> io::Result<Bytes> {
-    if file.metadata()?.len() == 0 {
-        return Ok(Bytes::new());
+    Ok(Mapping::new(file)?.bytes())
+}
+
+/// A mapped file.
+#[derive(Debug, Clone)]
+pub(crate) struct Mapping(Option<Arc<memmap2::Mmap>>);
+
+impl Mapping {
+    /// See [`map`].
+    pub(crate) fn new(file: &File) -> io::Result<Self> {
+        if file.metadata()?.len() == 0 {
+            return Ok(Self(None));
+        }
+        #[expect(
+            unsafe_code,
+            reason = "a mapping is the cheapest way to read a little of a large file"
+        )]
+        // SAFETY: the files of splits are written once, under another name, and never changed or cut
+        // afterwards; nobody else writes below the data directory, which is locked.
+        let mapped = unsafe { memmap2::Mmap::map(file)? };
+        Ok(Self(Some(Arc::new(mapped))))
     }
-    #[expect(
-        unsafe_code,
-        reason = "a mapping is the cheapest way to read a little of a large file"
-    )]
-    // SAFETY: the files of splits are written once, under another name, and never changed or cut
-    // afterwards; nobody else writes below the data directory, which is locked.
-    let mapped = unsafe { memmap2::Mmap::map(file)? };
-    Ok(Bytes::from_owner(mapped))
+
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> Bytes {
+        struct Owner(Arc<memmap2::Mmap>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let mapped = self.0.as_ref();
+        mapped.map_or_else(Bytes::new, |mapped| {
+            Bytes::from_owner(Owner(Arc::clone(mapped)))
+        })
+    }
+
+    /// Takes what was read so far off the memory of this process; it can be read again.
+    pub(crate) fn release(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(mapped) = &self.0 {
+            #[expect(
+                unsafe_code,
+                reason = "whoever reads a large file once should not hold all of it"
+            )]
+            // SAFETY: the pages of a shared mapping that is only read are those of the file, and come
+            // back from there.
+            let released = unsafe { mapped.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            if let Err(error) = released {
+                tracing::debug!(%error, "a mapped file stays in memory");
+            }
+        }
+    }
 }
 
 /// Maps a file that nobody changes while the data directory is locked.

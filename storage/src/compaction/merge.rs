@@ -140,6 +140,7 @@ fn copy(
             }
             writer.copy(&block.batches, positions, choices)?;
         }
+        inputs.splits().iter().for_each(|split| split.release());
         let bytes = block.batches.iter().map(StoredBatch::memory_bytes);
         block_rows = next_block_rows(rows.len(), bytes.sum());
     }

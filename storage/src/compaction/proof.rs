@@ -20,7 +20,7 @@ use crate::snapshot::{Columns, project};
 use crate::split::reader::Split;
 
 /// Of so many blocks, one is compared as a whole; the first one always.
-const SAMPLED: usize = 8;
+const SAMPLED: usize = 16;
 
 /// Checksums of what was read from the inputs.
 #[derive(Debug)]
@@ -134,6 +134,7 @@ fn add_rows(
     split
         .read(&rows, columns)
         .and_then(|batch| Ok(checksum.add(&batch)?))
+        .inspect(|()| split.release())
         .map_err(|error| MergeError::Output(SealError::Unreadable(error)))
 }
 

@@ -195,7 +195,8 @@ fn attribute_columns(
     for column in file.dedicated() {
         dedicated.push((column, DedicatedValues::new(column, physical)?));
     }
-    let mut entries = Entries::new(file.dedicated().iter().map(|column| column.key.as_str()));
+    let known = file.dedicated().iter().map(|column| column.key.as_str());
+    let mut entries = Entries::new(known, layouts.value_data().len());
     let mut text = String::new();
     for row in 0..physical.num_rows() {
         let mut next = rest.range(row)?;
@@ -253,7 +254,6 @@ impl<'a> DedicatedValues<'a> {
 
     /// Writes the text of a value into `text`.
     pub(crate) fn text(&self, row: usize, text: &mut String) -> ParquetResult<()> {
-        use std::fmt::Write as _;
         text.clear();
         let array = self.array;
         if let Some((template, values)) = self.parts(row) {
@@ -265,8 +265,8 @@ impl<'a> DedicatedValues<'a> {
             DataType::Boolean if array.as_boolean().value(row) => text.push_str("true"),
             DataType::Boolean => text.push_str("false"),
             DataType::Int64 => {
-                // Writing to a string cannot fail.
-                let _written = write!(text, "{}", array.as_primitive::<Int64Type>().value(row));
+                let number = array.as_primitive::<Int64Type>().value(row);
+                template::push_signed(text, number);
             }
             DataType::Float64 => {
                 text.push_str(&double_text(array.as_primitive::<Float64Type>().value(row)));
@@ -315,6 +315,9 @@ impl<'a> Rest<'a> {
     }
 }
 
+/// Bytes of the text of a value, roughly.
+const TEXT_BYTES: usize = 16;
+
 /// Attributes in their order, with each key once.
 struct Entries {
     keys: Vec<String>,
@@ -327,12 +330,13 @@ struct Entries {
 }
 
 impl Entries {
-    fn new<'a>(known: impl Iterator<Item = &'a str>) -> Self {
+    /// With room for so many attributes.
+    fn new<'a>(known: impl Iterator<Item = &'a str>, count: usize) -> Self {
         Self {
             keys: known.map(str::to_owned).collect(),
             key_places: HashMap::new(),
-            entry_keys: Vec::new(),
-            values: StringBuilder::new(),
+            entry_keys: Vec::with_capacity(count),
+            values: StringBuilder::with_capacity(count, count * TEXT_BYTES),
             types: BinaryBuilder::new(),
             row_types: Vec::new(),
             lengths: Vec::new(),

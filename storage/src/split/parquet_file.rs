@@ -20,7 +20,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use super::lists;
 use super::pages::{ChosenGroups, Footer};
 use super::physical::{ATTRIBUTE_LAYOUT, Dedicated, dedicated_columns};
-use crate::files;
+use crate::files::Mapping;
 
 /// So few rows that empty lists among them are worth looking for.
 const FEW_ROWS: usize = 256;
@@ -28,6 +28,7 @@ const FEW_ROWS: usize = 256;
 /// The mapped file with its footer and page index in memory.
 #[derive(Debug)]
 pub(crate) struct ParquetFile {
+    mapping: Mapping,
     bytes: Bytes,
     footer: Footer,
     schema: SchemaRef,
@@ -42,7 +43,8 @@ impl ParquetFile {
     /// Maps the file and reads footer and page index.
     pub(crate) fn open(path: &Path, signal: Signal, row_count: u32) -> ParquetResult<Self> {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let bytes = files::map(&File::open(path)?)?;
+        let mapping = Mapping::new(&File::open(path)?)?;
+        let bytes = mapping.bytes();
         let metadata = ArrowReaderMetadata::load(&bytes, options)?;
         let schema = SchemaRef::clone(metadata.schema());
         let parsed = Arc::clone(metadata.metadata());
@@ -75,6 +77,7 @@ impl ParquetFile {
             return Err(ParquetError::General("not the number of rows".to_owned()));
         }
         Ok(Self {
+            mapping,
             bytes,
             footer,
             schema,
@@ -82,6 +85,11 @@ impl ParquetFile {
             leaves,
             group_starts,
         })
+    }
+
+    /// See [`Mapping::release`].
+    pub(crate) fn release(&self) {
+        self.mapping.release();
     }
 
     /// The columns for single attributes, by number.

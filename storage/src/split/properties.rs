@@ -32,6 +32,15 @@ const COMPRESSED: [&str; 12] = [
     "links/list/element/attributes/key_value/value",
 ];
 
+/// Columns of numbers of which the least and the largest are noted. Those of texts would cost two comparisons for each
+/// text, and rule nothing out.
+const COMPARED: [&str; 4] = [
+    column::DURATION_NANO,
+    column::OBSERVED_TIME,
+    column::SEVERITY_NUMBER,
+    column::STATUS_CODE,
+];
+
 /// Columns of texts that may be long and that few rows have.
 const LONG_TEXTS: [&str; 2] = [
     "events/list/element/attributes/key_value/value",
@@ -52,7 +61,7 @@ pub(crate) fn writer_properties(
         .set_data_page_size_limit(PAGE_BYTES)
         .set_write_batch_size(PAGE_ROWS / 8)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk);
+        .set_statistics_enabled(EnabledStatistics::None);
     for path in COMPRESSED {
         let path = ColumnPath::new(path.split('/').map(str::to_owned).collect());
         builder = compressed(builder, path)?;
@@ -69,6 +78,10 @@ pub(crate) fn writer_properties(
     };
     for name in numbers {
         builder = delta(builder, (*name).into());
+    }
+    for name in COMPARED {
+        let path = ColumnPath::from(name);
+        builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
     }
     // Long texts, as stack traces are: a dictionary of them costs each trace more than their bytes.
     for path in LONG_TEXTS {
@@ -102,6 +115,9 @@ fn attribute_properties(
         return Ok(builder
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY));
+    }
+    if matches!(choice.column.value_type, ValueType::Int | ValueType::Double) {
+        builder = builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
     }
     if !choice.has_dictionary {
         builder = match choice.column.value_type {

@@ -243,6 +243,13 @@ impl Split {
         project(&self.guard(read)?, columns)
     }
 
+    /// Takes the values that were read so far off the memory of this process.
+    pub(crate) fn release(&self) {
+        if let Some(files) = &*self.files.lock() {
+            files.columns.release();
+        }
+    }
+
     /// The columns that its file has for single attributes.
     pub(crate) fn dedicated_columns(&self) -> Result<Vec<Dedicated>, ReadError> {
         Ok(self.files()?.columns.dedicated().to_vec())

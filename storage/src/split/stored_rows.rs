@@ -1,8 +1,6 @@
 //! The rows of a stored batch as the index looks at them: what stands behind a dictionary is looked up
 //! once for each batch and not once for each row.
 
-use std::fmt::Write as _;
-
 use arrow_array::cast::AsArray as _;
 use arrow_array::{
     Array as _, BinaryArray, Int32Array, Int64Array, ListArray, MapArray, RecordBatch, StringArray,
@@ -21,14 +19,15 @@ use crate::text_index::attributes::{KnownValue, place};
 use crate::text_index::postings::TermNumber;
 use crate::text_index::writer::{IndexWriter, IndexedFields, IndexedRow};
 
-/// Numbers of one column that are remembered; more are forgotten together.
-const NUMBERS_MAX: usize = 64 * 1024;
+/// Numbers of one column that are remembered, as a power of two: few enough to stay in the processor's cache.
+const NUMBER_BITS: u32 = 10;
 
 type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
 
-/// What the index knows of the numbers that came in columns of numbers, by column.
+/// What the index knows of the numbers that came last in columns of numbers, by column. Each number has one
+/// slot where it is remembered until another one with the same slot comes.
 #[derive(Debug, Default)]
-pub(super) struct KnownNumbers(Vec<Map<i64, KnownValue>>);
+pub(super) struct KnownNumbers(Vec<Vec<(i64, KnownValue)>>);
 
 /// One batch, with what is known of its dictionaries.
 pub(super) struct StoredRows<'a> {
@@ -179,9 +178,8 @@ impl<'a> StoredRows<'a> {
                 Ok(number) => {
                     let column = self.columns.get_mut(number);
                     let column = column.ok_or_else(|| damaged(ATTRIBUTE_LAYOUT, row))?;
-                    let known = numbers.of_column(number);
                     column
-                        .index(row, index, &mut self.text, known)
+                        .index(row, index, &mut self.text, (number, numbers))
                         .ok_or_else(|| damaged(column.key, row))?;
                 }
                 Err(_) => {
@@ -363,11 +361,22 @@ impl<'a> Values<'a> {
 }
 
 impl KnownNumbers {
-    fn of_column(&mut self, column: usize) -> &mut Map<i64, KnownValue> {
+    fn of_column(&mut self, column: usize, number: i64) -> &mut KnownValue {
         if column >= self.0.len() {
-            self.0.resize_with(column + 1, Map::default);
+            self.0.resize_with(column + 1, Vec::new);
         }
-        &mut self.0[column]
+        let slots = &mut self.0[column];
+        if slots.is_empty() {
+            slots.resize(1 << NUMBER_BITS, (0, KnownValue::default()));
+        }
+        // Multiplied by 2^64 over the golden ratio, so that neighbours have different slots.
+        let mixed = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (known_number, known) = &mut slots[(mixed >> (u64::BITS - NUMBER_BITS)) as usize];
+        if *known_number != number {
+            *known_number = number;
+            *known = KnownValue::default();
+        }
+        known
     }
 }
 
@@ -378,7 +387,7 @@ impl Column<'_> {
         row: usize,
         index: &mut IndexWriter,
         text: &mut String,
-        numbers: &mut Map<i64, KnownValue>,
+        (column, numbers): (usize, &mut KnownNumbers),
     ) -> Option<()> {
         let (key, number) = (self.key, self.number);
         let mut add = |text: &str, known: &mut KnownValue| {
@@ -406,14 +415,10 @@ impl Column<'_> {
             }
             Values::Numbers(values) => {
                 let value = values.is_valid(row).then(|| values.value(row))?;
-                if numbers.len() > NUMBERS_MAX {
-                    numbers.clear();
-                }
-                let known = numbers.entry(value).or_default();
+                let known = numbers.of_column(column, value);
                 if !index.add_attribute_again(number, place::RECORD, known) {
                     text.clear();
-                    // Writing to a string cannot fail.
-                    let _written = write!(text, "{value}");
+                    template::push_signed(text, value);
                     index.add_known_attribute(number, (key, text), place::RECORD, known);
                 }
             }

@@ -39,33 +39,37 @@ impl Parts {
             self.push_text(text);
             return;
         }
-        let mut rest = text;
-        while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
-            let (before, from_start) = rest.split_at(start);
-            let end = from_start
-                .find(|c: char| !c.is_ascii_alphanumeric())
-                .unwrap_or(from_start.len());
-            let (run, after) = from_start.split_at(end);
-            self.template.push_str(before);
-            if run.bytes().any(|byte| byte.is_ascii_digit()) {
-                self.push_value(run);
-            } else {
-                self.template.push_str(run);
+        let bytes = text.as_bytes();
+        let slice = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+        // Up to where the text is in the template already, and up to where it was looked at.
+        let (mut done, mut at) = (0, 0);
+        while let Some(byte) = bytes.get(at) {
+            if !byte.is_ascii_alphanumeric() {
+                at += 1;
+                continue;
             }
-            rest = after;
+            let (start, mut has_digit) = (at, false);
+            while let Some(byte) = bytes.get(at).filter(|byte| byte.is_ascii_alphanumeric()) {
+                has_digit |= byte.is_ascii_digit();
+                at += 1;
+            }
+            if has_digit {
+                self.template.push_str(slice(done, start));
+                self.push_value(slice(start, at));
+                done = at;
+            }
         }
-        self.template.push_str(rest);
+        self.template.push_str(slice(done, text.len()));
     }
 
     fn push_value(&mut self, run: &str) {
         if let Some(number) = decimal(run) {
             self.template.extend([MARK, DECIMAL]);
             put_varint(&mut self.values, number);
-        } else if let Some(bytes) = hex(run) {
+        } else if push_hex(run, &mut self.values) {
             self.template.extend([MARK, HEX]);
-            self.template.push_str(&bytes.len().to_string());
+            push_number(&mut self.template, run.len() as u64 / 2);
             self.template.push(';');
-            self.values.extend(bytes);
         } else if run.len() <= NAME_BYTES_MAX && !run.starts_with(|c: char| c.is_ascii_digit()) {
             self.template.push_str(run);
         } else {
@@ -83,21 +87,23 @@ impl Parts {
 
 /// Puts a text together again and adds it to `text`; `None` when the bytes are damaged.
 pub(crate) fn fill(template: &str, mut values: &[u8], text: &mut String) -> Option<()> {
-    let mut pieces = template.split(MARK);
-    text.push_str(pieces.next()?);
-    for piece in pieces {
-        let mut characters = piece.chars();
+    let mut rest = template;
+    while let Some(at) = memchr::memchr(MARK as u8, rest.as_bytes()) {
+        let (before, mark) = rest.split_at(at);
+        text.push_str(before);
+        let mut characters = mark.chars();
+        characters.next();
         let kind = characters.next()?;
-        let mut after = characters.as_str();
+        rest = characters.as_str();
         match kind {
-            DECIMAL => text.push_str(&take_varint(&mut values)?.to_string()),
+            DECIMAL => push_number(text, take_varint(&mut values)?),
             HEX => {
-                let (count, rest) = after.split_once(';')?;
-                after = rest;
-                let bytes = take(&mut values, count.parse().ok()?)?;
-                for byte in bytes {
+                let (count, after) = rest.split_once(';')?;
+                rest = after;
+                for byte in take(&mut values, count.parse().ok()?)? {
                     let digit = |digit: u8| char::from_digit(u32::from(digit), 16);
-                    text.extend([digit(byte >> 4)?, digit(byte & 15)?]);
+                    text.push(digit(byte >> 4)?);
+                    text.push(digit(byte & 15)?);
                 }
             }
             TEXT => {
@@ -107,9 +113,36 @@ pub(crate) fn fill(template: &str, mut values: &[u8], text: &mut String) -> Opti
             }
             _ => return None,
         }
-        text.push_str(after);
     }
+    text.push_str(rest);
     values.is_empty().then_some(())
+}
+
+/// Adds a number in decimal digits, with a sign if it is negative.
+pub(crate) fn push_signed(text: &mut String, number: i64) {
+    if number < 0 {
+        text.push('-');
+    }
+    push_number(text, number.unsigned_abs());
+}
+
+/// Adds a number in decimal digits.
+fn push_number(text: &mut String, mut number: u64) {
+    // As many digits as the largest number has.
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first = place;
+        if number == 0 {
+            break;
+        }
+    }
+    let digits = digits
+        .get(first..)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    text.push_str(digits.unwrap_or_default());
 }
 
 /// The number that a run of digits reads as and is written as.
@@ -122,23 +155,26 @@ fn decimal(run: &str) -> Option<u64> {
     run.parse().ok()
 }
 
-/// The bytes that a run of lower-case hexadecimal digits stands for.
-fn hex(run: &str) -> Option<Vec<u8>> {
+/// Adds the bytes that a run of lower-case hexadecimal digits stands for; false if it is none.
+fn push_hex(run: &str, values: &mut Vec<u8>) -> bool {
     if run.len() < HEX_DIGITS_MIN || !run.len().is_multiple_of(2) {
-        return None;
+        return false;
     }
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
     };
-    let pairs = run.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some(value(*high)? << 4 | value(*low)?),
-            _ => None,
-        })
-        .collect()
+    let before = values.len();
+    let (pairs, _) = run.as_bytes().as_chunks::<2>();
+    for [high, low] in pairs {
+        let (Some(high), Some(low)) = (value(*high), value(*low)) else {
+            values.truncate(before);
+            return false;
+        };
+        values.push(high << 4 | low);
+    }
+    true
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -3,7 +3,7 @@
 
 use super::postings::{Postings, SortedTerms, TermNumber, TermTable, sorted_terms};
 use super::term;
-use super::value_filter::{ValueFilterBuilder, key_seed, value_hash};
+use super::value_filter::{BLOCK_ROWS, ValueFilterBuilder, key_seed, value_hash};
 use crate::split::keys::KeyNumber;
 
 /// A key with no more distinct values than this always has a term for each.
@@ -39,7 +39,7 @@ pub(crate) struct AttributesBuilder {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KnownValue {
     /// The key.
-    number: Option<usize>,
+    number: Option<KeyNumber>,
     hash: u64,
     /// Its term, as long as the key has terms.
     entry: Option<TermNumber>,
@@ -53,6 +53,21 @@ struct KeyIndex {
     /// Values seen, counting a value once for each row it is in.
     added: usize,
     values: Values,
+    filtered: LastFiltered,
+}
+
+/// The value of a key that was put into a filter last: the next one is mostly the same.
+#[derive(Debug, Default)]
+struct LastFiltered(Option<(u64, u32)>);
+
+impl LastFiltered {
+    fn add(&mut self, filters: &mut ValueFilterBuilder, hash: u64, row: u32) {
+        let value = Some((hash, row / BLOCK_ROWS));
+        if self.0 != value {
+            self.0 = value;
+            filters.add(hash, row);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -81,15 +96,15 @@ impl AttributesBuilder {
         place: u8,
         known: &mut KnownValue,
     ) {
-        let Some(number) = number.index() else {
+        let Some(place_of_key) = number.index() else {
             self.has_unnumbered_keys = true;
             self.filters.add(value_hash(key_seed(key), value), row);
             return;
         };
-        if number >= self.keys.len() {
-            self.keys.resize_with(number + 1, || None);
+        if place_of_key >= self.keys.len() {
+            self.keys.resize_with(place_of_key + 1, || None);
         }
-        let Some(slot) = self.keys.get_mut(number) else {
+        let Some(slot) = self.keys.get_mut(place_of_key) else {
             return;
         };
         let index = slot.get_or_insert_with(|| KeyIndex::new(key));
@@ -116,7 +131,7 @@ impl AttributesBuilder {
             }
             Values::Filtered(rows) => {
                 rows.push(row);
-                self.filters.add(known.hash, row);
+                index.filtered.add(&mut self.filters, known.hash, row);
             }
         }
     }
@@ -129,10 +144,11 @@ impl AttributesBuilder {
         place: u8,
         known: &KnownValue,
     ) -> bool {
-        let Some(number) = number.index().filter(|it| known.number == Some(*it)) else {
+        if known.number != Some(number) {
             return false;
-        };
-        let Some(Some(index)) = self.keys.get_mut(number) else {
+        }
+        let key = number.index().and_then(|number| self.keys.get_mut(number));
+        let Some(Some(index)) = key else {
             return false;
         };
         match (&mut index.values, known.entry) {
@@ -140,7 +156,7 @@ impl AttributesBuilder {
             (Values::Terms(terms), Some(entry)) => terms.add_known(entry, row),
             (Values::Filtered(rows), _) => {
                 rows.push(row);
-                self.filters.add(known.hash, row);
+                index.filtered.add(&mut self.filters, known.hash, row);
             }
         }
         index.places |= place;
@@ -200,6 +216,7 @@ impl KeyIndex {
             places: 0,
             added: 0,
             values: Values::Terms(TermTable::default()),
+            filtered: LastFiltered::default(),
         }
     }
 
@@ -238,7 +255,7 @@ impl KeyIndex {
         let mut rows = Vec::new();
         for (hash, postings) in terms.hashes() {
             for row in postings.iter() {
-                filters.add(hash, row);
+                filters.add_late(hash, row);
                 rows.push(row);
             }
         }

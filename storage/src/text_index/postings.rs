@@ -77,7 +77,7 @@ impl Postings {
 
 /// The place of a text in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TermNumber(usize);
+pub(crate) struct TermNumber(u32);
 
 /// Distinct texts, each with its rows.
 #[derive(Debug, Default)]
@@ -111,12 +111,12 @@ impl TermTable {
             None => self.insert(hash, text),
         };
         self.entries[entry].postings.push(row);
-        TermNumber(entry)
+        TermNumber(u32::try_from(entry).unwrap_or(u32::MAX))
     }
 
     /// Adds a row to the rows of a text that was added before.
     pub(crate) fn add_known(&mut self, number: TermNumber, row: u32) {
-        self.entries[number.0].postings.push(row);
+        self.entries[number.0 as usize].postings.push(row);
     }
 
     fn insert(&mut self, hash: u64, text: &[u8]) -> usize {

@@ -31,12 +31,32 @@ pub(crate) fn key_seed(key: &str) -> u64 {
 #[derive(Debug, Default)]
 pub(crate) struct ValueFilterBuilder {
     blocks: Vec<Vec<u64>>,
+    /// The block that the last value was added to.
+    last: usize,
 }
 
 impl ValueFilterBuilder {
-    /// Adds a value of a row; rows may come in any order.
+    /// Adds a value of a row. Rows mostly ascend.
     pub(crate) fn add(&mut self, hash: u64, row: u32) {
         let block = (row / BLOCK_ROWS) as usize;
+        if block != self.last {
+            // Nothing more is likely to come there.
+            if let Some(hashes) = self.blocks.get_mut(self.last) {
+                hashes.sort_unstable();
+                hashes.dedup();
+                hashes.shrink_to_fit();
+            }
+            self.last = block;
+        }
+        self.add_to(block, hash);
+    }
+
+    /// The same for rows in any order.
+    pub(crate) fn add_late(&mut self, hash: u64, row: u32) {
+        self.add_to((row / BLOCK_ROWS) as usize, hash);
+    }
+
+    fn add_to(&mut self, block: usize, hash: u64) {
         if block >= self.blocks.len() {
             self.blocks.resize_with(block + 1, Vec::new);
         }

@@ -1,9 +1,37 @@
 //! What the owner of a sender should change, for each reason a request was not taken as it was sent.
 
 use crate::reason::Reason;
+use crate::receiver::Protocol;
 
-/// The advice for a request that ended for this reason; `None` where nothing is wrong.
-pub(crate) fn advice(reason: Reason) -> Option<&'static str> {
+/// The advice for a request that came so and ended for this reason; `None` where nothing is wrong.
+pub(crate) fn advice(protocol: Protocol, reason: Reason) -> Option<&'static str> {
+    match protocol {
+        Protocol::OtlpGrpc | Protocol::OtlpHttp => otlp_advice(reason),
+        Protocol::Zipkin | Protocol::Loki | Protocol::JsonLines => {
+            foreign_advice(reason).or_else(|| otlp_advice(reason))
+        }
+    }
+}
+
+/// What is different for senders that know nothing of OTLP.
+fn foreign_advice(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::MediaType | Reason::Coding | Reason::BadPayload => Some(
+            "The message says what is received at this path, and what this sender sent instead. \
+             docs/other-protocols.md has settings that work for common senders. The batch was lost.",
+        ),
+        Reason::TooLarge => Some(
+            "Let the sender send smaller batches, or raise --max-request-bytes here. The batch was lost.",
+        ),
+        Reason::BodyTimeout | Reason::BodyBroken => Some(
+            "The network between the sender and here is slow or broken, or the sender gave up early: \
+             raise its timeout.",
+        ),
+        _ => None,
+    }
+}
+
+fn otlp_advice(reason: Reason) -> Option<&'static str> {
     let advice = match reason {
         Reason::Accepted => return None,
         Reason::RecordsRejected => {

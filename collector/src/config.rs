@@ -32,6 +32,12 @@ pub struct CollectorArgs {
     #[arg(value_name = "ADDRESS")]
     pub otlp_http_listen: SocketAddr,
 
+    /// Where Zipkin's reporters send to, usually port 9411; port 0 takes a free one. Everything that is
+    /// received over HTTP is received there as well. Off unless it is set: /api/v2/spans is also at
+    /// --otlp-http-listen.
+    #[arg(long, env = "SPANDREL_ZIPKIN_LISTEN", value_name = "ADDRESS")]
+    pub zipkin_listen: Option<SocketAddr>,
+
     /// The largest export request, both as sent and after decompression. Larger ones are refused
     /// for good (413, RESOURCE_EXHAUSTED).
     #[arg(long, env = "SPANDREL_MAX_REQUEST_BYTES", default_value = "64MiB")]
@@ -74,6 +80,8 @@ pub struct CollectorConfig {
     pub otlp_grpc_listen: SocketAddr,
     /// Where OTLP over HTTP is received.
     pub otlp_http_listen: SocketAddr,
+    /// Where Zipkin's reporters send to, if anywhere else.
+    pub zipkin_listen: Option<SocketAddr>,
     /// The largest export request, as sent and after decompression.
     pub max_request_bytes: usize,
     /// How many bytes of export requests may be in memory at once; room for two of the largest.
@@ -152,6 +160,7 @@ impl TryFrom<CollectorArgs> for CollectorConfig {
         Ok(Self {
             otlp_grpc_listen: args.otlp_grpc_listen,
             otlp_http_listen: args.otlp_http_listen,
+            zipkin_listen: args.zipkin_listen,
             max_request_bytes,
             max_in_flight_bytes,
             max_connections: args.max_otlp_connections.get(),
@@ -214,6 +223,7 @@ mod tests {
 
         assert_eq!(config.otlp_grpc_listen.to_string(), "127.0.0.1:4317");
         assert_eq!(config.otlp_http_listen.to_string(), "127.0.0.1:4318");
+        assert_eq!(config.zipkin_listen, None);
         assert_eq!(config.max_request_bytes, 64 * 1024 * 1024);
         assert_eq!(config.max_in_flight_bytes, 256 * 1024 * 1024);
         assert_eq!(config.max_connections, 1024);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use access::{ForbiddenHost, Unauthenticated};
 use http::StatusCode;
+use model::dialect::TranslateError;
 use model::otlp::DecodeError;
 use storage::AppendError;
 use tonic::Code;
@@ -20,7 +21,8 @@ use crate::reason::Reason;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The paths of the HTTP receiver, named in answers to requests for other paths.
-pub(crate) const KNOWN_PATHS: &str = "/v1/traces, /v1/logs and /v1/metrics";
+pub(crate) const KNOWN_PATHS: &str = "/v1/traces, /v1/logs, /v1/metrics, \
+                                       /api/v2/spans, /loki/api/v1/push and /api/v1/ingest/logs";
 
 // Long enough to let a burst drain, short enough that a sender's queue does not fill meanwhile.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -79,6 +81,9 @@ pub(crate) enum Refusal {
     /// The payload is not a valid export request.
     #[error("the payload is not a valid export request")]
     BadPayload { source: DecodeError },
+    /// The payload is not what the protocol of its path sends.
+    #[error("the payload cannot be read")]
+    Untranslatable { source: TranslateError },
     /// Storage did not take the records.
     #[error("the records could not be stored")]
     NotStored { source: AppendError },
@@ -177,7 +182,9 @@ impl Refusal {
             ),
             Self::BadFrame { .. } => Answer::bad_data(Reason::BadFrame),
             Self::Corrupt { .. } => Answer::bad_data(Reason::Corrupt),
-            Self::BadPayload { .. } => Answer::bad_data(Reason::BadPayload),
+            Self::BadPayload { .. } | Self::Untranslatable { .. } => {
+                Answer::bad_data(Reason::BadPayload)
+            }
             Self::Overloaded { .. } => Answer::try_again(Reason::Overloaded),
             // A stalled or cut body is the network's doing, and 408 would make the sender drop it.
             Self::BodyTimeout { .. } => Answer::try_again(Reason::BodyTimeout),
@@ -277,6 +284,9 @@ mod tests {
             Refusal::Corrupt {
                 coding: "gzip",
                 source: io::Error::other("bad header"),
+            },
+            Refusal::Untranslatable {
+                source: TranslateError::Protobuf,
             },
             Refusal::AppendTimeout { seconds: 1 },
             Refusal::Internal { error_id: 7 },

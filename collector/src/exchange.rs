@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::Request;
+use model::dialect::Reject;
 use model::otlp::Rejected;
 use model::{TimeRange, UnixNanos};
 
@@ -25,6 +26,8 @@ pub(crate) struct Exported {
     pub(crate) accepted: u64,
     /// Records that are not, with the first reason.
     pub(crate) rejected: Option<Rejected>,
+    /// The first few records that are not, where the protocol can tell which they are.
+    pub(crate) rejects: Vec<Reject>,
     /// The services that the accepted records are of.
     pub(crate) services: Vec<String>,
     /// From the oldest to the newest accepted record.
@@ -88,21 +91,31 @@ impl Exchange {
         let answer = refusal.answer();
         let told = match self.protocol {
             Protocol::OtlpGrpc => answer.grpc.description().to_owned(),
-            Protocol::OtlpHttp => answer.http.as_str().to_owned(),
+            Protocol::OtlpHttp | Protocol::Zipkin | Protocol::Loki | Protocol::JsonLines => {
+                answer.http.as_str().to_owned()
+            }
         };
         Complaint {
             reason: answer.reason.label(),
             answer: told,
             message: refusal.message(),
-            advice: advice(answer.reason).unwrap_or_default().to_owned(),
+            advice: self.advice(answer.reason).to_owned(),
         }
+    }
+
+    fn advice(&self, reason: Reason) -> &'static str {
+        advice(self.protocol, reason).unwrap_or_default()
     }
 
     /// What the owner of the sender should know of a request that was acknowledged.
     fn remarks(&self, exported: &Exported, now: UnixNanos) -> Vec<Complaint> {
         let answer = match self.protocol {
             Protocol::OtlpGrpc => "OK",
-            Protocol::OtlpHttp => "200",
+            Protocol::OtlpHttp | Protocol::JsonLines => "200",
+            Protocol::Zipkin => "202",
+            // Nothing else than 204 says that everything was taken.
+            Protocol::Loki if exported.rejected.is_some() => "400",
+            Protocol::Loki => "204",
         };
         let remark = |reason, message, advice: &str| Complaint {
             reason,
@@ -111,7 +124,7 @@ impl Exchange {
             advice: advice.to_owned(),
         };
         let rejected = exported.rejected.as_ref().map(|rejected| {
-            let advice = advice(Reason::RecordsRejected).unwrap_or_default();
+            let advice = self.advice(Reason::RecordsRejected);
             remark(
                 Reason::RecordsRejected.label(),
                 rejected.reason.clone(),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::Signal;
+use model::UnixNanos;
+use model::dialect::Rejects;
 use model::otlp::{Accepted, Encoding, Rejected, count_metric_points, decode};
 use storage::{Append, Storage};
 use tokio::sync::Semaphore;
@@ -18,7 +20,8 @@ use crate::error::{Refusal, shorten};
 use crate::exchange::Exported;
 use crate::metrics::CollectorMetrics;
 use crate::receiver::decode::{Compression, decompress};
-use crate::receiver::{Protocol, Service};
+use crate::receiver::translate::translate;
+use crate::receiver::{Format, Protocol, Service};
 
 // Below this a body decodes in less time than a hand-over to another thread takes.
 const INLINE_DECODE_BYTES_MAX: usize = 16 * 1024;
@@ -41,7 +44,7 @@ pub(crate) struct Ingest {
 pub(crate) struct Received {
     pub(crate) service: Service,
     pub(crate) protocol: Protocol,
-    pub(crate) encoding: Encoding,
+    pub(crate) format: Format,
     pub(crate) compression: Compression,
     pub(crate) body: Bytes,
     pub(crate) ticket: Ticket,
@@ -83,7 +86,7 @@ impl Ingest {
     pub(crate) async fn export(&self, received: Received) -> Result<Exported, Refusal> {
         self.metrics
             .count_received(received.service, received.protocol, received.body.len());
-        let (decoded, ticket) = self.decode(received).await?;
+        let (decoded, rejects, ticket) = self.decode(received).await?;
         let mut exported = match decoded {
             Decoded::Records(signal, accepted) => self.append(signal, accepted).await?,
             Decoded::MetricPoints(count) => Exported {
@@ -93,24 +96,27 @@ impl Ingest {
         };
         // Held until here: the bytes are in memory until storage has them on disk.
         drop(ticket);
+        add_rejects(&mut exported.rejected, &rejects);
+        exported.rejects = rejects.first;
         if let Some(rejected) = &mut exported.rejected {
             shorten(&mut rejected.reason);
         }
         Ok(exported)
     }
 
-    async fn decode(&self, received: Received) -> Result<(Decoded, Ticket), Refusal> {
+    async fn decode(&self, received: Received) -> Result<(Decoded, Rejects, Ticket), Refusal> {
         let limit_bytes = self.max_request_bytes;
+        let now = self.metrics.clock().now();
         let is_small = received.body.len() <= INLINE_DECODE_BYTES_MAX;
         if is_small && received.compression == Compression::Identity {
-            return decode_received(received, limit_bytes);
+            return decode_received(received, now, limit_bytes);
         }
         let _decoder = self
             .decoders
             .acquire()
             .await
             .map_err(|_closed| self.internal("closed"))?;
-        match spawn_blocking(move || decode_received(received, limit_bytes)).await {
+        match spawn_blocking(move || decode_received(received, now, limit_bytes)).await {
             Ok(decoded) => decoded,
             Err(error) => Err(self.internal(error)),
         }
@@ -172,16 +178,28 @@ impl Ingest {
     }
 }
 
-fn decode_received(received: Received, limit_bytes: usize) -> Result<(Decoded, Ticket), Refusal> {
+fn decode_received(
+    received: Received,
+    now: UnixNanos,
+    limit_bytes: usize,
+) -> Result<(Decoded, Rejects, Ticket), Refusal> {
     let Received {
         service,
-        encoding,
+        format,
         compression,
         body,
         mut ticket,
         ..
     } = received;
     let body = decompress(compression, body, limit_bytes, &mut ticket)?;
+    let (encoding, body, rejects) = match format {
+        Format::Otlp(encoding) => (encoding, body, Rejects::default()),
+        Format::Foreign(foreign) => {
+            let translated = translate(foreign, &body, now, limit_bytes, &mut ticket)?;
+            let payload = Bytes::from(translated.payload);
+            (Encoding::Protobuf, payload, translated.rejects)
+        }
+    };
     let decoded = match service.signal() {
         Some(signal) => {
             decode(signal, encoding, body).map(|accepted| Decoded::Records(signal, accepted))
@@ -189,7 +207,17 @@ fn decode_received(received: Received, limit_bytes: usize) -> Result<(Decoded, T
         None => count_metric_points(encoding, &body).map(Decoded::MetricPoints),
     };
     match decoded {
-        Ok(decoded) => Ok((decoded, ticket)),
+        Ok(decoded) => Ok((decoded, rejects, ticket)),
         Err(source) => Err(Refusal::BadPayload { source }),
     }
+}
+
+/// Counts what could not be translated with what the decoder rejected; the earlier reason is the one told.
+fn add_rejects(rejected: &mut Option<Rejected>, rejects: &Rejects) {
+    let Some(first) = rejects.first.first() else {
+        return;
+    };
+    let rejected = rejected.get_or_insert_default();
+    rejected.count += rejects.count;
+    rejected.reason = format!("{}: {}", first.place, first.reason);
 }

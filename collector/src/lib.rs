@@ -1,4 +1,4 @@
-//! How telemetry gets in: OTLP over gRPC and HTTP, limits, acknowledgement.
+//! How telemetry gets in: OTLP over gRPC and HTTP, other protocols over HTTP, limits, acknowledgement.
 //!
 //! A request is admitted by bytes, decoded, appended to storage, and acknowledged once it is durable
 //! and visible. Whatever cannot be taken now is refused with a code that senders retry.
@@ -48,6 +48,8 @@ pub struct Listeners {
     pub otlp_grpc: Door,
     /// Where OTLP over HTTP is received.
     pub otlp_http: Door,
+    /// Where the same is received as over HTTP, for reporters that expect Zipkin's port.
+    pub zipkin: Option<Door>,
 }
 
 /// Why the receivers ended other than by shutdown.
@@ -103,13 +105,19 @@ pub async fn run(
         limits,
         shutdown.clone(),
     ));
-    servers.spawn(serve_http(
-        listeners.otlp_http,
-        http,
-        config.allowed_origins,
-        limits,
-        shutdown,
-    ));
+    let http = Arc::new(http);
+    for door in [Some(listeners.otlp_http), listeners.zipkin]
+        .into_iter()
+        .flatten()
+    {
+        servers.spawn(serve_http(
+            door,
+            Arc::clone(&http),
+            config.allowed_origins.clone(),
+            limits,
+            shutdown.clone(),
+        ));
+    }
     while let Some(ended) = servers.join_next().await {
         ended.map_err(|source| RunError::Stopped { source })?;
     }
@@ -140,12 +148,12 @@ async fn serve_grpc(
 
 async fn serve_http(
     door: Door,
-    receiver: HttpReceiver,
+    receiver: Arc<HttpReceiver>,
     allowed_origins: AllowedOrigins,
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) {
-    let (receiver, guard) = (Arc::new(receiver), Arc::clone(&door.guard));
+    let guard = Arc::clone(&door.guard);
     let (inner_receiver, inner_guard) = (Arc::clone(&receiver), Arc::clone(&guard));
     let identified = tower::service_fn(move |mut request| {
         let (receiver, guard) = (Arc::clone(&inner_receiver), Arc::clone(&inner_guard));

@@ -98,6 +98,9 @@ pub(crate) fn print_addresses(addresses: &Addresses) {
     println!("otlp/grpc   {}", addresses.otlp_grpc);
     println!("otlp/http   http://{}", addresses.otlp_http);
     println!("ui and api  http://{}", reachable(addresses.http));
+    if let Some(zipkin) = addresses.zipkin {
+        println!("zipkin      http://{zipkin}");
+    }
 }
 
 /// An address a browser on this machine can open, also when the server listens everywhere.

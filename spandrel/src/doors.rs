@@ -29,6 +29,12 @@ pub(crate) async fn open(
         address: collector.otlp_http_listen,
         purpose: Purpose::Send,
     };
+    let zipkin = |address| Address {
+        flag: "--zipkin-listen",
+        name: "zipkin",
+        address,
+        purpose: Purpose::Send,
+    };
     let http = Address {
         flag: "--http-listen",
         name: "http",
@@ -38,6 +44,10 @@ pub(crate) async fn open(
     let receivers = Listeners {
         otlp_grpc: access.open(otlp_grpc).await?,
         otlp_http: access.open(otlp_http).await?,
+        zipkin: match collector.zipkin_listen {
+            Some(address) => Some(access.open(zipkin(address)).await?),
+            None => None,
+        },
     };
     Ok((receivers, access.open(http).await?))
 }

@@ -1,13 +1,14 @@
 //! The server: opens the storage once and runs collector and query on it.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use access::{Access, AccessArgs};
+use access::{Access, AccessArgs, Door};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use collector::{CollectorArgs, CollectorConfig, CollectorMetrics};
+use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners};
 use model::Clock;
 use query::{Backend, QueryArgs, QueryConfig, ServerInfo};
 use storage::{Storage, StorageArgs, StorageConfig};
@@ -40,6 +41,22 @@ pub(crate) struct Addresses {
     pub(crate) otlp_grpc: SocketAddr,
     pub(crate) otlp_http: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) zipkin: Option<SocketAddr>,
+}
+
+impl Addresses {
+    fn of(receivers: &Listeners, http: &Door) -> io::Result<Self> {
+        Ok(Self {
+            otlp_grpc: receivers.otlp_grpc.local_addr()?,
+            otlp_http: receivers.otlp_http.local_addr()?,
+            http: http.local_addr()?,
+            zipkin: receivers
+                .zipkin
+                .as_ref()
+                .map(Door::local_addr)
+                .transpose()?,
+        })
+    }
 }
 
 /// A running server.
@@ -64,11 +81,7 @@ impl Server {
         let access = Arc::new(Access::try_from(args.access)?);
         let (receivers, http) =
             doors::open(&access, &collector_config, query_config.http_listen).await?;
-        let addresses = Addresses {
-            otlp_grpc: receivers.otlp_grpc.local_addr()?,
-            otlp_http: receivers.otlp_http.local_addr()?,
-            http: http.local_addr()?,
-        };
+        let addresses = Addresses::of(&receivers, &http)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let data_dir = storage_config.data_dir().to_path_buf();

@@ -77,7 +77,7 @@ impl CollectorMetrics {
         head(out, REQUESTS, "counter", "Requests, by how they ended.");
         let mut requests = self.requests.lock().clone();
         for service in Service::ALL {
-            for protocol in Protocol::ALL {
+            for protocol in Protocol::ALL.into_iter().filter(|it| it.carries(service)) {
                 let key = (Some(service.label()), protocol.label(), Reason::Accepted);
                 requests.entry(key).or_default();
             }
@@ -94,7 +94,8 @@ impl CollectorMetrics {
 
     fn each_series(&self, mut visit: impl FnMut(&str, &Series)) {
         for (service, by_protocol) in Service::ALL.into_iter().zip(&self.series) {
-            for (protocol, series) in Protocol::ALL.into_iter().zip(by_protocol) {
+            let by_protocol = Protocol::ALL.into_iter().zip(by_protocol);
+            for (protocol, series) in by_protocol.filter(|(it, _)| it.carries(service)) {
                 let (signal, protocol) = (service.label(), protocol.label());
                 visit(
                     &format!("signal=\"{signal}\",protocol=\"{protocol}\""),

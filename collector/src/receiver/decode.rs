@@ -25,6 +25,8 @@ pub(crate) enum Compression {
     Gzip,
     Zstd,
     Deflate,
+    /// One block of snappy without a frame. Nothing announces it: Loki's protobuf is always in one.
+    Snappy,
 }
 
 impl Compression {
@@ -49,6 +51,7 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Deflate => "deflate",
+            Self::Snappy => "snappy",
         }
     }
 }
@@ -85,6 +88,7 @@ pub(crate) fn decompress(
             ticket,
         }
         .read(flate2::read::ZlibDecoder::new(source)),
+        Compression::Snappy => unpack_snappy(source, limit_bytes, ticket),
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(corrupt)?;
             decoder
@@ -98,6 +102,30 @@ pub(crate) fn decompress(
             .read(decoder)
         }
     }
+}
+
+/// The most that a byte of snappy can stand for: a copy of 64 bytes takes three.
+const SNAPPY_RATIO_MAX: usize = 22;
+
+/// A block says how long it becomes, so that this is known before any memory is taken for it.
+fn unpack_snappy(block: &[u8], limit_bytes: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
+    let corrupt = |error: snap::Error| Refusal::Corrupt {
+        coding: Compression::Snappy.name(),
+        source: io::Error::other(error),
+    };
+    let length = snap::raw::decompress_len(block).map_err(corrupt)?;
+    if length > block.len().saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(Refusal::Corrupt {
+            coding: Compression::Snappy.name(),
+            source: io::Error::other("it says that it becomes longer than it can"),
+        });
+    }
+    if length > limit_bytes {
+        return Err(Refusal::TooLarge { limit_bytes });
+    }
+    ticket.grow(length)?;
+    let unpacked = snap::raw::Decoder::new().decompress_vec(block);
+    unpacked.map(Bytes::from).map_err(corrupt)
 }
 
 struct Capped<'a> {
@@ -161,6 +189,7 @@ mod tests {
                 encoder.finish().unwrap()
             }
             Compression::Zstd => zstd::encode_all(body, 0).unwrap(),
+            Compression::Snappy => snap::raw::Encoder::new().compress_vec(body).unwrap(),
         };
         Bytes::from(compressed)
     }
@@ -170,8 +199,12 @@ mod tests {
         decompress(compression, body, LIMIT_BYTES, &mut ticket)
     }
 
-    const COMPRESSED: [Compression; 3] =
-        [Compression::Gzip, Compression::Zstd, Compression::Deflate];
+    const COMPRESSED: [Compression; 4] = [
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Deflate,
+        Compression::Snappy,
+    ];
 
     #[test]
     fn every_compression_gives_the_body_back() {
@@ -256,6 +289,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_block_that_says_it_becomes_huge_takes_no_memory() {
+        // A varint of 64 MiB, and then nothing that could become so much.
+        let block = Bytes::from_static(&[0x80, 0x80, 0x80, 0x20, 0, b'x']);
+        let admission = Admission::new(1000);
+        let mut ticket = admission.ticket();
+
+        let refused = decompress(Compression::Snappy, block, usize::MAX, &mut ticket).unwrap_err();
+
+        assert_eq!(
+            refused.message(),
+            "the body is not valid snappy: it says that it becomes longer than it can"
+        );
+        assert_eq!(admission.in_flight_bytes(), 0);
     }
 
     #[test]

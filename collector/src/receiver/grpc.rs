@@ -25,7 +25,7 @@ use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
-use crate::receiver::{Protocol, Service, media};
+use crate::receiver::{Format, Protocol, Service, media};
 
 // One byte of flags and four of length before each message.
 const PREFIX_BYTES: usize = 5;
@@ -113,12 +113,12 @@ impl GrpcReceiver {
             true => compression,
             false => Compression::Identity,
         };
-        let (encoding, protocol) = (Encoding::Protobuf, Protocol::OtlpGrpc);
+        let (format, protocol) = (Format::Otlp(Encoding::Protobuf), Protocol::OtlpGrpc);
         let body = message.body;
         let received = Received {
             service,
             protocol,
-            encoding,
+            format,
             compression,
             body,
             ticket,

@@ -1,4 +1,4 @@
-//! OTLP over HTTP: POST of protobuf or JSON to a path for each signal.
+//! The HTTP port: OTLP by POST of protobuf or JSON to a path for each signal, and the paths of other protocols.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
-use crate::receiver::{Protocol, Service, media};
+use crate::receiver::dialects::{Dialect, DialectReceiver};
+use crate::receiver::{Format, Protocol, Service, media};
 
 const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, zstd, deflate");
 
@@ -26,6 +27,7 @@ pub(crate) struct HttpReceiver {
     ingest: Arc<Ingest>,
     limits: BodyLimits,
     grpc_address: SocketAddr,
+    dialects: DialectReceiver,
 }
 
 impl HttpReceiver {
@@ -33,6 +35,7 @@ impl HttpReceiver {
     /// `grpc_address`.
     pub(crate) fn new(ingest: Arc<Ingest>, limits: BodyLimits, grpc_address: SocketAddr) -> Self {
         Self {
+            dialects: DialectReceiver::new(Arc::clone(&ingest), limits),
             ingest,
             limits,
             grpc_address,
@@ -44,6 +47,9 @@ impl HttpReceiver {
         let path = request.uri().path();
         if path == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.help();
+        }
+        if let Some(dialect) = Dialect::of_path(path) {
+            return self.dialects.handle(dialect, request).await;
         }
         let encoding = media::encoding(request.headers()).unwrap_or(Encoding::Json);
         let Some(service) = Service::at_http_path(path) else {
@@ -83,6 +89,9 @@ impl HttpReceiver {
         refusal: &Refusal,
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
+        if let Some(dialect) = Dialect::of_path(path) {
+            return self.dialects.refuse(dialect, request, refusal).await;
+        }
         let service = Service::at_http_path(path);
         Exchange::begin(&request, service, Protocol::OtlpHttp)
             .end(self.ingest.metrics(), Err(refusal));
@@ -101,7 +110,7 @@ impl HttpReceiver {
                 method: request.method().clone(),
             });
         }
-        let encoding = media::encoding(request.headers())?;
+        let format = Format::Otlp(media::encoding(request.headers())?);
         let compression = compression(request.headers())?;
         let mut ticket = self.ingest.ticket();
         let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
@@ -109,7 +118,7 @@ impl HttpReceiver {
         let received = Received {
             service,
             protocol,
-            encoding,
+            format,
             compression,
             body,
             ticket,
@@ -126,6 +135,8 @@ impl HttpReceiver {
              \x20 /v1/traces    spans\n\
              \x20 /v1/logs      log records\n\
              \x20 /v1/metrics   answered, but metrics are not stored\n\
+             \x20 /api/v2/spans, /loki/api/v1/push, /api/v1/ingest/logs\n\
+             \x20               spans of Zipkin, logs of Loki's clients, lines of JSON\n\
              \n\
              An OpenTelemetry SDK needs the base address only, as OTEL_EXPORTER_OTLP_ENDPOINT.\n\
              OTLP/gRPC is received at {}.\n",
@@ -141,7 +152,7 @@ impl HttpReceiver {
     }
 }
 
-fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+pub(super) fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     let coding = codings
         .next()
@@ -156,7 +167,7 @@ fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
 
 /// Lets a sender over HTTP/1 finish writing, so that it reads the answer. HTTP/2 can answer early,
 /// and a sender that waits for leave to send (100-continue) has not begun.
-async fn discard_rest(request: Request<Incoming>) {
+pub(super) async fn discard_rest(request: Request<Incoming>) {
     let has_asked_first = request.headers().contains_key(EXPECT);
     if request.version() < Version::HTTP_2 && !has_asked_first {
         discard(&mut request.into_body()).await;
@@ -167,8 +178,14 @@ fn refused(encoding: Encoding, refusal: &Refusal) -> Response<Full<Bytes>> {
     let answer = refusal.answer();
     let body = encode_status(encoding, &refusal.status());
     let mut response = respond(answer.http, media::name(encoding), body);
+    add_headers(&mut response, refusal);
+    response
+}
+
+/// Says in headers what a client can read there: when to try again, and what is supported.
+pub(super) fn add_headers(response: &mut Response<Full<Bytes>>, refusal: &Refusal) {
     let headers = response.headers_mut();
-    if let Some(delay) = answer.retry_after {
+    if let Some(delay) = refusal.answer().retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
     }
     match refusal {
@@ -183,10 +200,13 @@ fn refused(encoding: Encoding, refusal: &Refusal) -> Response<Full<Bytes>> {
         }
         _ => {}
     }
-    response
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+pub(super) fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response

@@ -59,7 +59,8 @@ pub(crate) fn name(encoding: Encoding) -> &'static str {
     }
 }
 
-fn essence(content_type: &str) -> &str {
+/// A media type without its parameters.
+pub(crate) fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 

@@ -1,13 +1,16 @@
-//! The OTLP receivers: what the gRPC and the HTTP side share.
+//! The receivers: what the gRPC and the HTTP side share.
 
 pub(crate) mod body;
 pub(crate) mod decode;
+pub(crate) mod dialects;
 pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod media;
+pub(crate) mod translate;
 
 use model::Signal;
-use model::otlp::ResponseKind;
+use model::dialect::json_lines::Defaults;
+use model::otlp::{Encoding, ResponseKind};
 
 /// The OTLP services, each with its own request and response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +69,64 @@ impl Service {
     }
 }
 
+/// What a body holds, once it is decompressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// An export request of OTLP.
+    Otlp(Encoding),
+    /// A request of another protocol.
+    Foreign(Foreign),
+}
+
+/// What requests of other protocols hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// A list of Zipkin's spans, version 2.
+    Zipkin(Encoding),
+    /// Streams pushed as to Loki.
+    Loki(Encoding),
+    /// A log record on each line.
+    Lines(Defaults),
+    /// Log records in an array, or one after another.
+    JsonRecords(Defaults),
+}
+
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     OtlpGrpc,
     OtlpHttp,
+    Zipkin,
+    Loki,
+    JsonLines,
 }
 
 impl Protocol {
-    pub(crate) const ALL: [Self; 2] = [Self::OtlpGrpc, Self::OtlpHttp];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::OtlpGrpc,
+        Self::OtlpHttp,
+        Self::Zipkin,
+        Self::Loki,
+        Self::JsonLines,
+    ];
+
+    /// Whether such telemetry can come this way.
+    pub(crate) fn carries(self, service: Service) -> bool {
+        match self {
+            Self::OtlpGrpc | Self::OtlpHttp => true,
+            Self::Zipkin => service == Service::Traces,
+            Self::Loki | Self::JsonLines => service == Service::Logs,
+        }
+    }
 
     /// The value of the label `protocol`.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::OtlpGrpc => "otlp_grpc",
             Self::OtlpHttp => "otlp_http",
+            Self::Zipkin => "zipkin",
+            Self::Loki => "loki",
+            Self::JsonLines => "json_lines",
         }
     }
 }

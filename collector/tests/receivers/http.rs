@@ -244,7 +244,8 @@ async fn unknown_paths_name_the_known_ones() {
     assert_eq!(
         answer.json()["message"],
         "nothing is received at /v1/trace; \
-         this receiver knows /v1/traces, /v1/logs and /v1/metrics"
+         this receiver knows /v1/traces, /v1/logs, /v1/metrics, \
+         /api/v2/spans, /loki/api/v1/push and /api/v1/ingest/logs"
     );
     let unknown = "spandrel_ingest_requests_total{signal=\"unknown\",protocol=\"otlp_http\",\
                    outcome=\"unsupported\",reason=\"unknown_path\"}";

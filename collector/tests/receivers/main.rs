@@ -12,8 +12,12 @@
 mod access;
 mod browser;
 mod connections;
+mod dialects;
 mod grpc;
 mod http;
+mod json_lines;
 mod letter;
 mod limits;
+mod loki;
 mod support;
+mod zipkin;

@@ -10,9 +10,9 @@ use crate::attributes::{Attribute, AttributeValue};
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Endpoint {
     pub(super) service_name: Option<String>,
-    ipv4: Option<String>,
-    ipv6: Option<String>,
-    port: Option<u16>,
+    pub(super) ipv4: Option<String>,
+    pub(super) ipv6: Option<String>,
+    pub(super) port: Option<u16>,
 }
 
 /// The attributes of one side.

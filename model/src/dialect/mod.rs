@@ -1,20 +1,30 @@
-//! Spans in the JSON of other tracing systems, turned into spans of OpenTelemetry.
+//! Spans and log records of other systems, turned into those of OpenTelemetry.
 //!
-//! The rules are in `docs/import.md`. A record that cannot be a span is skipped by itself and named; the
-//! others of the document are not touched by that.
+//! The rules are in `docs/import.md` and `docs/other-protocols.md`. A record that cannot be taken is left out by
+//! itself and named; the others of the document are not touched by that.
 
 pub mod jaeger;
+pub mod json_lines;
+pub mod loki;
 pub mod zipkin;
 
+mod elements;
 mod endpoints;
 mod fields;
+mod hints;
+mod json_value;
+mod log_fields;
+mod moment;
 mod tags;
+mod translation;
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
 use crate::span::Span;
+
+pub use translation::{Admit, Reject, Rejects, TranslateError, Translated};
 
 /// A record of a document that is no span.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +40,16 @@ pub type Visit<'a> = dyn FnMut(Result<Span, Skipped>) + 'a;
 
 /// Why a record is no span.
 type Reason = Cow<'static, str>;
+
+/// The body of a request in JSON, which is UTF-8 by definition.
+fn text_of(body: &[u8]) -> Result<&str, serde_json::Error> {
+    str::from_utf8(body).map_err(serde::de::Error::custom)
+}
+
+/// Text of protobuf as most encoders write it: UTF-8, without a promise.
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
 
 /// Where `part`, which is a piece of `document`, begins in it.
 fn offset_in(document: &str, part: &RawValue) -> usize {

@@ -1,15 +1,17 @@
-//! Rows back to protobuf: requests of spans that did not come as OTLP.
+//! Rows back to protobuf: requests of spans and log records that did not come as OTLP.
 
 #[cfg(test)]
 pub(super) mod singles;
 
 use std::sync::Arc;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef as ProtoEntityRef, InstrumentationScope, KeyValue, KeyValueList,
 };
+use opentelemetry_proto::tonic::logs::v1::{LogRecord as ProtoLogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event as ProtoEvent, Link as ProtoLink};
 use opentelemetry_proto::tonic::trace::v1::{
@@ -19,6 +21,7 @@ use prost::Message;
 
 use super::grouping::{ResourceGroup, ScopeGroup, group};
 use crate::attributes::{Attribute, AttributeValue};
+use crate::log_record::LogRecord;
 use crate::resource::{EntityRef, Resource, Scope};
 use crate::span::{Event, Link, Span};
 
@@ -30,6 +33,48 @@ pub fn encode_spans(spans: &[Span]) -> Vec<u8> {
         resource_spans: groups.iter().map(to_resource_spans).collect(),
     }
     .encode_to_vec()
+}
+
+/// The log records as an OTLP protobuf request, grouped like the spans of [`encode_spans`].
+pub fn encode_logs(records: &[LogRecord]) -> Vec<u8> {
+    let envelope = |record: &LogRecord| (Arc::clone(&record.resource), Arc::clone(&record.scope));
+    let groups = group(records, envelope);
+    ExportLogsServiceRequest {
+        resource_logs: groups.iter().map(to_resource_logs).collect(),
+    }
+    .encode_to_vec()
+}
+
+fn to_resource_logs(group: &ResourceGroup<'_, LogRecord>) -> ResourceLogs {
+    ResourceLogs {
+        resource: to_resource(&group.resource),
+        scope_logs: group.scopes.iter().map(to_scope_logs).collect(),
+        schema_url: group.resource.schema_url.clone(),
+    }
+}
+
+fn to_scope_logs(group: &ScopeGroup<'_, LogRecord>) -> ScopeLogs {
+    ScopeLogs {
+        scope: to_scope(&group.scope),
+        log_records: group.records.iter().map(|it| to_log_record(it)).collect(),
+        schema_url: group.scope.schema_url.clone(),
+    }
+}
+
+fn to_log_record(record: &LogRecord) -> ProtoLogRecord {
+    ProtoLogRecord {
+        time_unix_nano: record.time.0,
+        observed_time_unix_nano: record.observed_time.0,
+        severity_number: record.severity.0,
+        severity_text: record.severity_text.clone(),
+        body: record.body.as_ref().map(to_any_value),
+        attributes: to_key_values(&record.attributes),
+        dropped_attributes_count: record.dropped_attributes_count,
+        flags: record.flags,
+        trace_id: record.trace_id.clone(),
+        span_id: record.span_id.clone(),
+        event_name: record.event_name.clone(),
+    }
 }
 
 fn to_resource_spans(group: &ResourceGroup<'_, Span>) -> ResourceSpans {

@@ -10,7 +10,7 @@ mod reject;
 mod response;
 mod traces;
 mod values;
-mod walk;
+pub(crate) mod walk;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -25,7 +25,7 @@ use prost::Message;
 
 use crate::signal::Signal;
 
-pub use encode::encode_spans;
+pub use encode::{encode_logs, encode_spans};
 pub use limits::MAX_VALUE_DEPTH;
 pub use metrics::count_metric_points;
 pub use reject::Rejected;

@@ -17,7 +17,8 @@ fn unknown(
     content_type: (&'static str, &'static str),
 ) -> Case {
     let message = format!(
-        "nothing is received at {path}; this receiver knows /v1/traces, /v1/logs and /v1/metrics"
+        "nothing is received at {path}; this receiver knows /v1/traces, /v1/logs, /v1/metrics, \
+         /api/v2/spans, /loki/api/v1/push and /api/v1/ingest/logs"
     );
     let request = Request::post(path, content_type, "");
     Case::new(

@@ -57,6 +57,7 @@ async fn open(access: &Access) -> Door {
 pub(crate) struct Receivers {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) zipkin: Option<SocketAddr>,
     metrics: Arc<CollectorMetrics>,
     storage: Storage,
     shutdown: CancellationToken,
@@ -81,6 +82,11 @@ impl Receivers {
         let otlp_http = open(&access).await;
         let grpc = otlp_grpc.local_addr().unwrap();
         let http = otlp_http.local_addr().unwrap();
+        let zipkin = match config.zipkin_listen {
+            Some(_) => Some(open(&access).await),
+            None => None,
+        };
+        let zipkin_address = zipkin.as_ref().map(|it| it.local_addr().unwrap());
         let metrics = Arc::new(CollectorMetrics::new(&config, Arc::new(FixedClock)));
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();
@@ -89,6 +95,7 @@ impl Receivers {
             Listeners {
                 otlp_grpc,
                 otlp_http,
+                zipkin,
             },
             storage.clone(),
             Arc::clone(&metrics),
@@ -99,6 +106,7 @@ impl Receivers {
         Self {
             grpc,
             http,
+            zipkin: zipkin_address,
             metrics,
             storage,
             shutdown,

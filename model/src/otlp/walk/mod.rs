@@ -9,7 +9,7 @@ mod envelopes;
 mod logs;
 mod traces;
 mod values;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod rewrite;
@@ -23,9 +23,9 @@ use crate::signal::Signal;
 
 /// The request is not one for the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Unusual;
+pub(crate) struct Unusual;
 
-type Walk<T> = Result<T, Unusual>;
+pub(crate) type Walk<T> = Result<T, Unusual>;
 
 /// The batch of an export request; `None` when the request is not one for the walk.
 pub(super) fn batch(signal: Signal, body: &[u8]) -> Option<RecordBatch> {

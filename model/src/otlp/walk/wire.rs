@@ -14,39 +14,39 @@ const LENGTH_DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
 /// Key of a varint field.
-pub(super) const fn varint(tag: u32) -> u32 {
+pub(crate) const fn varint(tag: u32) -> u32 {
     tag << 3 | VARINT
 }
 
 /// Key of a field of eight bytes.
-pub(super) const fn fixed64(tag: u32) -> u32 {
+pub(crate) const fn fixed64(tag: u32) -> u32 {
     tag << 3 | FIXED64
 }
 
 /// Key of a field of text, bytes or a message.
-pub(super) const fn delimited(tag: u32) -> u32 {
+pub(crate) const fn delimited(tag: u32) -> u32 {
     tag << 3 | LENGTH_DELIMITED
 }
 
 /// Key of a field of four bytes.
-pub(super) const fn fixed32(tag: u32) -> u32 {
+pub(crate) const fn fixed32(tag: u32) -> u32 {
     tag << 3 | FIXED32
 }
 
 /// The fields of a message, one after the other.
 #[derive(Debug, Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(message: &'a [u8]) -> Self {
+    pub(crate) fn of(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 
     /// Tag and wire type of the next field; `None` at the end. Its value has to be read or skipped next.
     #[inline]
-    pub(super) fn key(&mut self) -> Walk<Option<u32>> {
+    pub(crate) fn key(&mut self) -> Walk<Option<u32>> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    pub(super) fn varint(&mut self) -> Walk<u64> {
+    pub(crate) fn varint(&mut self) -> Walk<u64> {
         match self.rest {
             [first, rest @ ..] if *first < 0x80 => {
                 self.rest = rest;
@@ -87,18 +87,18 @@ impl<'a> Fields<'a> {
 
     /// The low half of a varint, which is what protobuf makes of a long one in a field of 32 bits.
     #[inline]
-    pub(super) fn varint_u32(&mut self) -> Walk<u32> {
+    pub(crate) fn varint_u32(&mut self) -> Walk<u32> {
         let [a, b, c, d, ..] = self.varint()?.to_le_bytes();
         Ok(u32::from_le_bytes([a, b, c, d]))
     }
 
     #[inline]
-    pub(super) fn varint_i32(&mut self) -> Walk<i32> {
+    pub(crate) fn varint_i32(&mut self) -> Walk<i32> {
         Ok(self.varint_u32()?.cast_signed())
     }
 
     #[inline]
-    pub(super) fn fixed64(&mut self) -> Walk<u64> {
+    pub(crate) fn fixed64(&mut self) -> Walk<u64> {
         self.take().map(u64::from_le_bytes)
     }
 
@@ -116,7 +116,7 @@ impl<'a> Fields<'a> {
 
     /// The bytes of a text, of bytes or of a message. Texts still have to be checked.
     #[inline]
-    pub(super) fn bytes(&mut self) -> Walk<&'a [u8]> {
+    pub(crate) fn bytes(&mut self) -> Walk<&'a [u8]> {
         let length = usize::try_from(self.varint()?).map_err(|_| Unusual)?;
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Unusual)?;
         self.rest = rest;
@@ -138,7 +138,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Skips the value of a field.
-    pub(super) fn skip(&mut self, key: u32) -> Walk<()> {
+    pub(crate) fn skip(&mut self, key: u32) -> Walk<()> {
         match key & 7 {
             VARINT => self.varint().map(drop),
             FIXED64 => self.fixed64().map(drop),

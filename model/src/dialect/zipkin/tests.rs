@@ -150,3 +150,34 @@ fn a_record_that_is_no_span_is_named_with_its_place_and_the_others_are_read() {
     );
     assert_eq!(found.iter().filter(|it| it.is_ok()).count(), 2);
 }
+
+#[test]
+fn a_report_is_translated_with_its_bad_spans_named_by_number() {
+    let body = br#"[{"traceId":"a","id":"b","timestamp":1,"name":"one"},
+        {"traceId":"xyz","id":"b","timestamp":1}, {"traceId":"a","id":"c","timestamp":2,"name":"two"}]"#;
+
+    let translated = translate_json(body, &mut |_| true).unwrap();
+
+    let mut names = Vec::new();
+    visit_spans(str::from_utf8(body).unwrap(), &mut |span| {
+        names.extend(span);
+    })
+    .unwrap();
+    assert_eq!(translated.payload, encode_spans(&names));
+    assert_eq!(translated.rejects.count, 1);
+    assert_eq!(translated.rejects.first[0].place, "span 2");
+    assert_eq!(
+        translated.rejects.first[0].reason,
+        "trace id is not 1 to 32 hexadecimal digits, or all zero"
+    );
+}
+
+#[test]
+fn a_report_that_is_no_list_is_refused_whole() {
+    for body in [&b"{}"[..], b"", b"[{\"traceId\":", b"\xff"] {
+        let refused = translate_json(body, &mut |_| true).unwrap_err();
+        assert!(matches!(refused, TranslateError::Json(_)));
+    }
+    let empty = translate_json(b"[]", &mut |_| true).unwrap();
+    assert_eq!(empty, Translated::default());
+}

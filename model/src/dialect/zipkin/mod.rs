@@ -1,6 +1,8 @@
-//! Zipkin's spans: JSON of version 2 of its API.
+//! Zipkin's spans: version 2 of its API, in JSON and in protobuf.
 //!
-//! Format: `zipkin2-api.yaml` of openzipkin/zipkin-api.
+//! Formats: `zipkin2-api.yaml` and `zipkin.proto` of openzipkin/zipkin-api.
+
+mod protobuf;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,12 +11,16 @@ use serde_json::{Map, Value};
 use super::endpoints::{Endpoint, LOCAL, REMOTE};
 use super::fields::{Micros, parent_id, span_id, trace_id};
 use super::tags::{Envelopes, Tags, text_attribute};
-use super::{Reason, Skipped, Visit, malformed, offset_in};
+use super::translation::{Admit, TranslateError, Translated, Translation};
+use super::{Reason, Skipped, Visit, elements, malformed, offset_in, text_of};
 use crate::attributes::{Attribute, AttributeValue};
+use crate::otlp::encode_spans;
 use crate::span::{Event, Span, SpanKind};
 use crate::time::UnixNanos;
 
-#[derive(Deserialize)]
+pub use protobuf::translate_protobuf;
+
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ZipkinSpan {
     trace_id: String,
@@ -50,15 +56,40 @@ pub fn visit_spans(document: &str, visit: &mut Visit<'_>) -> Result<(), serde_js
     };
     let mut envelopes = Envelopes::default();
     for record in records {
-        let span = serde_json::from_str(record.get())
-            .map_err(|error| malformed(&error))
-            .and_then(|span| to_span(span, &mut envelopes));
-        visit(span.map_err(|reason| Skipped {
+        visit(read_span(record, &mut envelopes).map_err(|reason| Skipped {
             offset: offset_in(document, record),
             reason,
         }));
     }
     Ok(())
+}
+
+/// Turns what a reporter sends, a list of spans, into OTLP.
+///
+/// # Errors
+/// When the body as a whole is no list, or [`Admit`] says no.
+pub fn translate_json(body: &[u8], admit: &mut Admit<'_>) -> Result<Translated, TranslateError> {
+    let document = text_of(body)?;
+    let mut envelopes = Envelopes::default();
+    let mut translation = Translation::new(encode_spans, admit);
+    let mut number = 0_u64;
+    elements::visit(document, |record| {
+        number += 1;
+        match read_span(record, &mut envelopes) {
+            Ok(span) => translation.push(span, record.get().len()),
+            Err(reason) => {
+                translation.reject(|| format!("span {number}"), reason);
+                Ok(())
+            }
+        }
+    })??;
+    translation.finish()
+}
+
+fn read_span(record: &RawValue, envelopes: &mut Envelopes) -> Result<Span, Reason> {
+    serde_json::from_str(record.get())
+        .map_err(|error| malformed(&error))
+        .and_then(|span| to_span(span, envelopes))
 }
 
 fn to_span(span: ZipkinSpan, envelopes: &mut Envelopes) -> Result<Span, Reason> {
@@ -180,5 +211,4 @@ fn named_attributes(text: &str) -> Option<(String, Vec<Attribute>)> {
 }
 
 #[cfg(test)]
-#[path = "zipkin_tests.rs"]
 mod tests;

@@ -6,6 +6,7 @@ mod compaction;
 mod compose;
 mod demo;
 mod disk;
+mod doors;
 mod export;
 mod faults;
 mod import;

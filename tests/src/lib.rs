@@ -27,6 +27,6 @@ pub use faults::{FailingCalls, limit_handles, open_handles};
 pub use grpc::GrpcClient;
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
-pub use python::{PythonCheckout, python, read_parquet, run_python_checkout};
+pub use python::{PythonCheckout, python, read_parquet, run_python_checkout, run_python_doors};
 pub use shop::ShopProcess;
 pub use wait::{PATIENCE, until, while_there_is_an_answer};

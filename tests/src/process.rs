@@ -28,6 +28,8 @@ pub struct SpandrelProcess {
     pub otlp_http: SocketAddr,
     /// Where it serves its API and UI.
     pub http: SocketAddr,
+    /// Zipkin's own port, when it was started with `--zipkin-listen`.
+    pub zipkin: Option<SocketAddr>,
     /// A client of its API.
     pub api: HttpClient,
     flags: Vec<String>,
@@ -47,6 +49,7 @@ struct Addresses {
     otlp_grpc: SocketAddr,
     otlp_http: SocketAddr,
     http: SocketAddr,
+    zipkin: Option<SocketAddr>,
 }
 
 impl SpandrelProcess {
@@ -76,12 +79,14 @@ impl SpandrelProcess {
             otlp_grpc,
             otlp_http,
             http,
+            zipkin,
         } = addresses;
         let api = HttpClient::new(http);
         let spandrel = Self {
             otlp_grpc,
             otlp_http,
             http,
+            zipkin,
             api,
             flags,
             server,
@@ -140,6 +145,7 @@ impl SpandrelProcess {
         self.otlp_grpc = addresses.otlp_grpc;
         self.otlp_http = addresses.otlp_http;
         self.http = addresses.http;
+        self.zipkin = addresses.zipkin;
         self.api = HttpClient::new(addresses.http);
     }
 
@@ -255,6 +261,11 @@ async fn spawn(dir: &Path, disk: Option<&SmallDisk>, flags: &[String]) -> (Serve
         otlp_grpc: printed_address(&mut stdout, "otlp/grpc", dir).await,
         otlp_http: printed_address(&mut stdout, "otlp/http", dir).await,
         http: printed_address(&mut stdout, "ui and api", dir).await,
+        zipkin: if flags.iter().any(|flag| flag == "--zipkin-listen") {
+            Some(printed_address(&mut stdout, "zipkin", dir).await)
+        } else {
+            None
+        },
     };
     (
         Server {

@@ -38,6 +38,14 @@ pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> P
     }
 }
 
+/// Runs `tests/python/doors.py`, which sends a trace as Zipkin's reporters do and a log record as Loki's
+/// clients do, to the server with this base address. Returns what it prints.
+pub async fn run_python_doors(base: &str) -> Value {
+    let mut command = command(&python());
+    command.arg(package_dir().join("python/doors.py")).arg(base);
+    run(command).await
+}
+
 /// What `tests/python/read_parquet.py` finds in the directory.
 pub async fn read_parquet(dir: &Path) -> Value {
     let mut command = command(&python());

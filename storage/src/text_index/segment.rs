@@ -19,44 +19,63 @@ const META_FILE: &str = "meta.json";
 /// Nothing is stored: the least a block may be.
 const STORE_BLOCK_BYTES: usize = 16 << 10;
 
-/// Writes an index of one segment into an empty directory. It is durable when the caller has synced
-/// the files and the directory.
-pub(crate) fn write_segment(
-    dir: &Path,
-    schema: &Schema,
+/// An index of one segment that is being written into an empty directory. It is durable when the
+/// caller has synced the files and the directory.
+pub(crate) struct SegmentFiles {
+    index: Index,
+    segment: Segment,
     row_count: u32,
-    terms: &[(Field, SortedTerms<'_>)],
-    mut columns: ColumnarWriter,
-) -> TantivyResult<()> {
-    let directory = MmapDirectory::open(dir)?;
-    let settings = IndexSettings {
+}
+
+impl SegmentFiles {
+    pub(crate) fn create(dir: &Path, schema: &Schema, row_count: u32) -> TantivyResult<Self> {
+        let directory = MmapDirectory::open(dir)?;
+        let index = Index::create(directory, schema.clone(), settings())?;
+        let meta = index.new_segment_meta(SegmentId::generate_random(), row_count);
+        Ok(Self {
+            segment: index.segment(meta),
+            index,
+            row_count,
+        })
+    }
+
+    /// Writes the fast fields. They take much memory, and are gone before terms are sorted.
+    pub(crate) fn write_columns(&mut self, mut columns: ColumnarWriter) -> TantivyResult<()> {
+        let mut file = self.segment.open_write(SegmentComponent::FastFields)?;
+        columns.serialize(self.row_count, None, &mut file)?;
+        file.terminate()?;
+        Ok(())
+    }
+
+    /// Writes the terms, and then what says that the segment is there.
+    pub(crate) fn finish(mut self, terms: &[(Field, SortedTerms<'_>)]) -> TantivyResult<()> {
+        let segment = &mut self.segment;
+        write_terms(segment, terms)?;
+        let norms = segment.open_write(SegmentComponent::FieldNorms)?;
+        FieldNormsSerializer::from_write(norms)?.close()?;
+        let store = segment.open_write(SegmentComponent::Store)?;
+        StoreWriter::new(store, Compressor::None, STORE_BLOCK_BYTES, false)?.close()?;
+        let metas = IndexMeta {
+            index_settings: settings(),
+            persisted_custom_extensions: Vec::new(),
+            segments: vec![segment.meta().clone()],
+            schema: self.index.schema(),
+            opstamp: 0,
+            payload: None,
+        };
+        let json = serde_json::to_vec(&metas)?;
+        let directory = self.index.directory();
+        directory.atomic_write(Path::new(META_FILE), &json)?;
+        Ok(())
+    }
+}
+
+fn settings() -> IndexSettings {
+    IndexSettings {
         docstore_compression: Compressor::None,
         docstore_compress_dedicated_thread: false,
         ..IndexSettings::default()
-    };
-    let index = Index::create(directory, schema.clone(), settings.clone())?;
-    let meta = index.new_segment_meta(SegmentId::generate_random(), row_count);
-    let segment = index.segment(meta.clone());
-    write_terms(&segment, terms)?;
-    let mut file = segment.open_write(SegmentComponent::FastFields)?;
-    columns.serialize(row_count, None, &mut file)?;
-    file.terminate()?;
-    FieldNormsSerializer::from_write(segment.open_write(SegmentComponent::FieldNorms)?)?.close()?;
-    let store = segment.open_write(SegmentComponent::Store)?;
-    StoreWriter::new(store, Compressor::None, STORE_BLOCK_BYTES, false)?.close()?;
-    let metas = IndexMeta {
-        index_settings: settings,
-        persisted_custom_extensions: Vec::new(),
-        segments: vec![meta],
-        schema: schema.clone(),
-        opstamp: 0,
-        payload: None,
-    };
-    let json = serde_json::to_vec(&metas)?;
-    index
-        .directory()
-        .atomic_write(Path::new(META_FILE), &json)?;
-    Ok(())
+    }
 }
 
 fn write_terms(segment: &Segment, terms: &[(Field, SortedTerms<'_>)]) -> TantivyResult<()> {

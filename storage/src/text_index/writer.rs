@@ -9,7 +9,7 @@ use tantivy::columnar::{ColumnType, ColumnarWriter};
 
 use super::attributes::{AttributesBuilder, FilteredKey, KnownValue};
 use super::postings::{Postings, SortedTerms, TermNumber, TermTable, sorted_terms};
-use super::segment::write_segment;
+use super::segment::SegmentFiles;
 use super::trace_index::{self, TraceIndexBuilder};
 use super::trace_starts::{self, TraceStartsBuilder};
 use super::{DURATION, SEVERITY, SignalFields, TIME, index_schema, term, value_filter};
@@ -218,6 +218,10 @@ impl IndexWriter {
     pub(crate) fn finish(mut self, dir: &Path) -> Result<(u32, IndexMetadata), SealError> {
         let (schema, fields) = index_schema(self.signal);
         let row_count = self.row_count;
+        let mut segment = SegmentFiles::create(dir, &schema, row_count).map_err(boxed)?;
+        segment.write_columns(self.columns).map_err(boxed)?;
+        files::write(&dir.join(trace_index::FILE), &self.traces.finish())?;
+        drop(self.traces);
         self.attributes.judge();
         let filtered = self.attributes.filtered_keys();
         let metadata = IndexMetadata {
@@ -251,8 +255,7 @@ impl IndexWriter {
                 terms.push((event_name, table_terms(&self.small)));
             }
         }
-        write_segment(dir, &schema, row_count, &terms, self.columns).map_err(boxed)?;
-        files::write(&dir.join(trace_index::FILE), &self.traces.finish())?;
+        segment.finish(&terms).map_err(boxed)?;
         drop(terms);
         let filters = self.attributes.finish_filters(row_count);
         files::write(&dir.join(value_filter::FILE), &filters)?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "stories panic with the full picture")]
 #![expect(clippy::panic, reason = "stories panic with the full picture")]
 
+mod browser_sdk;
 mod compaction;
 mod compose;
 mod demo;
@@ -15,6 +16,7 @@ mod ingest_traces;
 mod jaeger;
 mod ledger;
 mod metrics;
+mod node_sdk;
 mod overload;
 mod python_sdk;
 mod restart;

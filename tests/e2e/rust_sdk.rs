@@ -1,5 +1,7 @@
 //! A program that is instrumented with the OpenTelemetry SDK for Rust, as its documentation says.
 
+mod order;
+
 use std::net::SocketAddr;
 
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
@@ -25,6 +27,12 @@ pub(crate) struct Checkout {
     charge_span_id: SpanId,
 }
 
+fn resource() -> Resource {
+    Resource::builder()
+        .with_service_name("rust-checkout")
+        .build()
+}
+
 impl Instrumented {
     pub(crate) fn start(otlp_grpc: SocketAddr) -> Self {
         let endpoint = format!("http://{otlp_grpc}");
@@ -38,9 +46,7 @@ impl Instrumented {
             .with_endpoint(&endpoint)
             .build()
             .unwrap();
-        let resource = Resource::builder()
-            .with_service_name("rust-checkout")
-            .build();
+        let resource = resource();
         let tracers = SdkTracerProvider::builder()
             .with_batch_exporter(spans)
             .with_resource(resource.clone())

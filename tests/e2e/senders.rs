@@ -4,7 +4,7 @@ use std::path::Path;
 
 use http::StatusCode;
 use tests::{
-    HttpClient, PATIENCE, SpandrelProcess, binary, command, export_spans, run_python_checkout,
+    HttpClient, Order, PATIENCE, SpandrelProcess, binary, command, export_spans, run_python_order,
 };
 use tokio::time::timeout;
 
@@ -115,8 +115,8 @@ async fn an_sdk_sends_with_a_token_in_its_headers_and_nothing_shows_the_token() 
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
             ("OTEL_EXPORTER_OTLP_HEADERS", headers.as_str()),
         ];
-        let checkout = run_python_checkout(protocol, &settings).await;
-        assert_is_stored(&spandrel, &checkout).await;
+        let order = Order::from_json(&run_python_order(protocol, &settings).await);
+        assert_is_stored(&spandrel, &order).await;
     }
 
     let stranger = HttpClient::new(spandrel.otlp_http);

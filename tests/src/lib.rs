@@ -14,6 +14,8 @@ mod client;
 #[cfg(target_os = "linux")]
 mod faults;
 mod grpc;
+mod node;
+mod order;
 mod otlp;
 mod process;
 mod python;
@@ -25,8 +27,10 @@ pub use client::{Answer, HttpClient};
 #[cfg(target_os = "linux")]
 pub use faults::{FailingCalls, limit_handles, open_handles};
 pub use grpc::GrpcClient;
+pub use node::{Pages, run_deno_order, run_node_order};
+pub use order::{Habits, JAVASCRIPT, Order, SCOPE, stored_logs};
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
-pub use python::{PythonCheckout, python, read_parquet, run_python_checkout, run_python_doors};
+pub use python::{python, read_parquet, run_python_doors, run_python_order};
 pub use shop::ShopProcess;
 pub use wait::{PATIENCE, until, while_there_is_an_answer};

@@ -10,32 +10,15 @@ use tokio::time::timeout;
 use crate::process::command;
 use crate::wait::PATIENCE;
 
-/// The ids of one traced checkout, as the SDK chose them.
-#[derive(Debug, Clone)]
-pub struct PythonCheckout {
-    /// The trace.
-    pub trace_id: String,
-    /// The root span, called `checkout`.
-    pub checkout_span_id: String,
-    /// Its child, called `charge card`.
-    pub charge_span_id: String,
-}
-
-/// Runs `tests/python/checkout.py` to its end. `protocol` is `grpc` or `http`; `settings` are the
-/// variables of the SDK, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
-pub async fn run_python_checkout(protocol: &str, settings: &[(&str, &str)]) -> PythonCheckout {
+/// Places an order with the SDK: runs `tests/python/order.py` to its end. `protocol` is `grpc` or `http`; `settings`
+/// are the variables of the SDK, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+pub async fn run_python_order(protocol: &str, settings: &[(&str, &str)]) -> Value {
     let mut command = command(&python());
     command
-        .arg(package_dir().join("python/checkout.py"))
+        .arg(package_dir().join("python/order.py"))
         .arg(protocol);
     command.envs(settings.iter().copied());
-    let ids = run(command).await;
-    let id = |name: &str| ids[name].as_str().unwrap().to_owned();
-    PythonCheckout {
-        trace_id: id("trace_id"),
-        checkout_span_id: id("checkout_span_id"),
-        charge_span_id: id("charge_span_id"),
-    }
+    run(command).await
 }
 
 /// Runs `tests/python/doors.py`, which sends a trace as Zipkin's reporters do and a log record as Loki's

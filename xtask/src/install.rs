@@ -60,11 +60,22 @@ pub(crate) fn python_packages() -> Result<()> {
 
 /// The front end's packages, as its lock file says.
 pub(crate) fn front_end_packages() -> Result<()> {
+    npm_packages("ui/web")
+}
+
+/// The OpenTelemetry SDK for JavaScript and Deno, as the lock file of the tests says.
+pub(crate) fn javascript_clients() -> Result<()> {
+    npm_packages("tests/node")
+}
+
+fn npm_packages(folder: &str) -> Result<()> {
     if !is_installed("npm") {
-        bail!("the web interface is built with Node 20.19 or newer and npm; please install them");
+        bail!(
+            "the web interface and the tests need Node 20.19 or newer and npm; please install them"
+        );
     }
-    let installed = root().join("ui/web/node_modules/.package-lock.json");
-    let lock = root().join("ui/web/package-lock.json");
+    let installed = root().join(folder).join("node_modules/.package-lock.json");
+    let lock = root().join(folder).join("package-lock.json");
     let modified = |path| std::fs::metadata(path).and_then(|it| it.modified());
     if let (Ok(installed), Ok(lock)) = (modified(installed), modified(lock))
         && installed >= lock
@@ -72,7 +83,7 @@ pub(crate) fn front_end_packages() -> Result<()> {
         return Ok(());
     }
     Step::new("npm", &["ci", "--no-audit", "--no-fund"])
-        .within("ui/web")
+        .within(folder)
         .run()
 }
 

@@ -87,6 +87,7 @@ fn test() -> Result<()> {
     install::chromium()?;
     install::strace()?;
     install::python_packages()?;
+    install::javascript_clients()?;
     install::front_end_packages()?;
     ui()?;
     npm(&["run", "typecheck"])?;

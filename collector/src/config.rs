@@ -5,10 +5,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Args;
+use model::otlp::RecordLimits;
 use storage::{ByteSizeError, parse_byte_size};
 use tokio::sync::Semaphore;
 
 use crate::origins::AllowedOrigins;
+use crate::record_limits::RecordLimitArgs;
 
 /// The arguments of the OTLP receivers.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +52,13 @@ pub struct CollectorArgs {
     #[arg(value_name = "BYTES", value_parser = parse_bytes)]
     pub max_in_flight_bytes: NonZeroUsize,
 
-    /// How many connections each receiver serves at once; further ones wait to be accepted.
+    /// How many export requests may be in memory at once. Beyond that senders are asked to come back.
+    #[arg(long, env = "SPANDREL_MAX_IN_FLIGHT_REQUESTS", default_value = "4096")]
+    #[arg(value_name = "COUNT")]
+    pub max_in_flight_requests: NonZeroUsize,
+
+    /// How many connections each receiver serves at once. For a further one the longest idle is closed; while
+    /// all are busy it waits to be accepted.
     #[arg(long, env = "SPANDREL_MAX_OTLP_CONNECTIONS", default_value = "1024")]
     #[arg(value_name = "COUNT")]
     pub max_otlp_connections: NonZeroUsize,
@@ -66,11 +74,26 @@ pub struct CollectorArgs {
     #[arg(value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub otlp_body_timeout: Duration,
 
+    /// How many bytes a second the body of a request must bring, after the first five seconds. Memory is not
+    /// kept for slower senders; they are asked to come back.
+    #[arg(long, env = "SPANDREL_OTLP_BODY_RATE_MIN", default_value = "4KiB")]
+    #[arg(value_name = "BYTES", value_parser = parse_bytes)]
+    pub otlp_body_rate_min: NonZeroUsize,
+
+    /// How long requests in flight may take to finish when the server is told to stop.
+    #[arg(long, env = "SPANDREL_SHUTDOWN_GRACE", default_value = "10s")]
+    #[arg(value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub shutdown_grace: Duration,
+
     /// Which web pages may send telemetry from a browser (CORS): `none`, `loopback` (pages served from
     /// this machine), `*`, or a comma-separated list of origins such as `https://shop.example`.
     #[arg(long, env = "SPANDREL_CORS_ORIGIN", default_value = "none")]
     #[arg(value_name = "ORIGINS", value_parser = AllowedOrigins::parse)]
     pub cors_origin: AllowedOrigins,
+
+    /// What a record may hold.
+    #[command(flatten)]
+    pub record_limits: RecordLimitArgs,
 }
 
 /// Checked settings of the OTLP receivers.
@@ -84,25 +107,33 @@ pub struct CollectorConfig {
     pub zipkin_listen: Option<SocketAddr>,
     /// The largest export request, as sent and after decompression.
     pub max_request_bytes: usize,
-    /// How many bytes of export requests may be in memory at once; room for two of the largest.
+    /// How many bytes of export requests may be in memory at once; room for three of the largest.
     pub max_in_flight_bytes: usize,
+    /// How many export requests may be in memory at once.
+    pub max_in_flight_requests: usize,
     /// How many connections each receiver serves at once.
     pub max_connections: usize,
     /// How long the head of a request may take.
     pub header_timeout: Duration,
     /// How long the body of a request may take.
     pub body_timeout: Duration,
+    /// How many bytes a second the body of a request must bring.
+    pub body_rate_min: usize,
+    /// How long requests in flight may take to finish on shutdown.
+    pub shutdown_grace: Duration,
     /// Which web pages may send telemetry.
     pub allowed_origins: AllowedOrigins,
+    /// What a record may hold.
+    pub record_limits: RecordLimits,
 }
 
 /// Why the collector's arguments do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A request of the largest size could never be admitted, because it needs room for the bytes
-    /// as sent and for the decompressed bytes.
+    /// as sent and for the decompressed bytes, and one connection never gets the last quarter.
     #[error(
-        "--max-in-flight-bytes is {max_in_flight_bytes}, and must be at least twice \
+        "--max-in-flight-bytes is {max_in_flight_bytes}, and must be at least three times \
          --max-request-bytes, which is {max_request_bytes}"
     )]
     InFlightTooSmall {
@@ -111,6 +142,9 @@ pub enum ConfigError {
         /// The value of `--max-request-bytes`.
         max_request_bytes: usize,
     },
+    /// No connection ever gets the last place.
+    #[error("--max-in-flight-requests must be at least 2")]
+    TooFewRequests,
     /// A size is larger than a receiver can count.
     #[error("{flag} is {bytes}, and must be at most {max_bytes}")]
     TooLarge {
@@ -149,7 +183,10 @@ impl TryFrom<CollectorArgs> for CollectorConfig {
             args.max_otlp_connections.get(),
             Semaphore::MAX_PERMITS,
         )?;
-        if max_in_flight_bytes / 2 < max_request_bytes {
+        if args.max_in_flight_requests.get() < 2 {
+            return Err(ConfigError::TooFewRequests);
+        }
+        if max_in_flight_bytes / 3 < max_request_bytes {
             return Err(ConfigError::InFlightTooSmall {
                 max_in_flight_bytes,
                 max_request_bytes,
@@ -163,10 +200,14 @@ impl TryFrom<CollectorArgs> for CollectorConfig {
             zipkin_listen: args.zipkin_listen,
             max_request_bytes,
             max_in_flight_bytes,
+            max_in_flight_requests: args.max_in_flight_requests.get(),
             max_connections: args.max_otlp_connections.get(),
             header_timeout: args.otlp_header_timeout,
             body_timeout: args.otlp_body_timeout,
             allowed_origins: args.cors_origin,
+            shutdown_grace: args.shutdown_grace,
+            body_rate_min: args.otlp_body_rate_min.get(),
+            record_limits: args.record_limits.into(),
         })
     }
 }
@@ -190,7 +231,7 @@ fn not_zero(flag: &'static str, timeout: Duration) -> Result<(), ConfigError> {
 }
 
 /// A size that also counts bytes in memory.
-fn parse_bytes(text: &str) -> Result<NonZeroUsize, ByteSizeError> {
+pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, ByteSizeError> {
     NonZeroUsize::try_from(parse_byte_size(text)?).map_err(|_| ByteSizeError::TooLarge)
 }
 
@@ -252,22 +293,29 @@ mod tests {
     }
 
     #[test]
-    fn in_flight_limit_must_hold_a_request_as_sent_and_decompressed() {
-        let error = config(&["--max-in-flight-bytes", "127MiB"]).unwrap_err();
+    fn in_flight_limit_must_hold_a_request_as_sent_and_decompressed_in_the_share_of_a_connection() {
+        let error = config(&["--max-in-flight-bytes", "191MiB"]).unwrap_err();
 
         assert_eq!(
             error,
             ConfigError::InFlightTooSmall {
-                max_in_flight_bytes: 127 << 20,
+                max_in_flight_bytes: 191 << 20,
                 max_request_bytes: 64 << 20
             }
         );
         assert_eq!(
-            config(&["--max-in-flight-bytes", "128MiB"])
+            config(&["--max-in-flight-bytes", "192MiB"])
                 .unwrap()
                 .max_in_flight_bytes,
-            128 << 20
+            192 << 20
         );
+    }
+
+    #[test]
+    fn one_place_for_requests_is_none() {
+        let error = config(&["--max-in-flight-requests", "1"]).unwrap_err();
+        assert_eq!(error, ConfigError::TooFewRequests);
+        assert!(config(&["--max-in-flight-requests", "2"]).is_ok());
     }
 
     #[test]

@@ -60,12 +60,27 @@ pub(crate) enum Refusal {
     /// The request is over the size limit, as sent or decompressed.
     #[error("the request is over the limit of {limit_bytes} bytes (as sent or decompressed)")]
     TooLarge { limit_bytes: usize },
+    /// The request can never fit in memory, whatever else is there.
+    #[error(
+        "the request takes more memory than the {limit_bytes} bytes that one connection may have"
+    )]
+    TooMuchMemory { limit_bytes: usize },
     /// The requests in memory leave no room for this one.
-    #[error("too many export requests at once, over {limit_bytes} bytes in all; try again")]
-    Overloaded { limit_bytes: usize },
+    #[error(
+        "too many export requests at once, over {limit_bytes} bytes or {limit_requests} requests in all, \
+         or too much of that by this connection; try again"
+    )]
+    Overloaded {
+        limit_bytes: usize,
+        limit_requests: usize,
+        retry_after: Duration,
+    },
     /// The body did not arrive in time.
     #[error("the body did not arrive within {seconds} s")]
     BodyTimeout { seconds: u64 },
+    /// The body arrives too slowly to keep memory for it.
+    #[error("the body arrives with less than {rate_min} bytes a second")]
+    BodyTooSlow { rate_min: usize },
     /// The connection failed within the body.
     #[error("the body could not be read")]
     BodyBroken { source: BoxError },
@@ -86,7 +101,10 @@ pub(crate) enum Refusal {
     Untranslatable { source: TranslateError },
     /// Storage did not take the records.
     #[error("the records could not be stored")]
-    NotStored { source: AppendError },
+    NotStored {
+        source: AppendError,
+        retry_after: Duration,
+    },
     /// Storage did not confirm the records in time.
     #[error("the records were not durable within {seconds} s; try again")]
     AppendTimeout { seconds: u64 },
@@ -131,6 +149,13 @@ impl Answer {
             reason,
         }
     }
+
+    fn after(self, delay: Duration) -> Self {
+        Self {
+            retry_after: Some(delay),
+            ..self
+        }
+    }
 }
 
 impl Refusal {
@@ -173,6 +198,7 @@ impl Refusal {
                 Reason::Unauthenticated,
             ),
             Self::TooLarge { .. }
+            | Self::TooMuchMemory { .. }
             | Self::BadPayload {
                 source: DecodeError::TooLarge,
             } => Answer::drop_it(
@@ -185,13 +211,19 @@ impl Refusal {
             Self::BadPayload { .. } | Self::Untranslatable { .. } => {
                 Answer::bad_data(Reason::BadPayload)
             }
-            Self::Overloaded { .. } => Answer::try_again(Reason::Overloaded),
+            Self::Overloaded { retry_after, .. } => {
+                Answer::try_again(Reason::Overloaded).after(*retry_after)
+            }
             // A stalled or cut body is the network's doing, and 408 would make the sender drop it.
-            Self::BodyTimeout { .. } => Answer::try_again(Reason::BodyTimeout),
+            Self::BodyTimeout { .. } | Self::BodyTooSlow { .. } => {
+                Answer::try_again(Reason::BodyTimeout)
+            }
             Self::BodyBroken { .. } => Answer::try_again(Reason::BodyBroken),
             // Also when storage cannot recover by itself: a restart cures it, and the sender can
             // hold its telemetry until then, where INTERNAL would make it drop every batch.
-            Self::NotStored { .. } => Answer::try_again(Reason::NotStored),
+            Self::NotStored { retry_after, .. } => {
+                Answer::try_again(Reason::NotStored).after(*retry_after)
+            }
             Self::AppendTimeout { .. } => Answer::try_again(Reason::AppendTimeout),
             Self::Internal { .. } => Answer::drop_it(
                 Code::Internal,
@@ -275,7 +307,13 @@ mod tests {
                 coding: "br".to_owned(),
             },
             Refusal::TooLarge { limit_bytes: 1 },
-            Refusal::Overloaded { limit_bytes: 1 },
+            Refusal::TooMuchMemory { limit_bytes: 1 },
+            Refusal::Overloaded {
+                limit_bytes: 1,
+                limit_requests: 1,
+                retry_after: RETRY_AFTER,
+            },
+            Refusal::BodyTooSlow { rate_min: 1 },
             Refusal::BodyTimeout { seconds: 1 },
             Refusal::BodyBroken {
                 source: "reset".into(),

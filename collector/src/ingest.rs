@@ -6,22 +6,25 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Extensions;
 use model::Signal;
 use model::UnixNanos;
 use model::dialect::Rejects;
-use model::otlp::{Accepted, Encoding, Rejected, count_metric_points, decode};
+use model::otlp::{Accepted, Encoding, RecordLimits, Rejected, count_metric_points, decode_within};
 use storage::{Append, Storage};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::Ticket;
+use crate::config::CollectorConfig;
 use crate::error::{Refusal, shorten};
 use crate::exchange::Exported;
 use crate::metrics::CollectorMetrics;
 use crate::receiver::decode::{Compression, decompress};
 use crate::receiver::translate::translate;
 use crate::receiver::{Format, Protocol, Service};
+use crate::senders::Peer;
 
 // Below this a body decodes in less time than a hand-over to another thread takes.
 const INLINE_DECODE_BYTES_MAX: usize = 16 * 1024;
@@ -37,7 +40,24 @@ pub(crate) struct Ingest {
     // As many decoders as processors: more would only hold more memory at once.
     decoders: Semaphore,
     metrics: Arc<CollectorMetrics>,
-    max_request_bytes: usize,
+    limits: DecodeLimits,
+}
+
+/// What a body may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DecodeLimits {
+    /// The largest body after decompression.
+    pub(crate) request_bytes: usize,
+    pub(crate) record: RecordLimits,
+}
+
+impl From<&CollectorConfig> for DecodeLimits {
+    fn from(config: &CollectorConfig) -> Self {
+        Self {
+            request_bytes: config.max_request_bytes,
+            record: config.record_limits,
+        }
+    }
 }
 
 /// A body as it came, and the ticket for its bytes.
@@ -56,24 +76,25 @@ enum Decoded {
 }
 
 impl Ingest {
-    /// Ingests into `storage`, with bodies of up to `max_request_bytes` after decompression.
+    /// Ingests into `storage` what is within `limits`.
     pub(crate) fn new(
         storage: Storage,
         metrics: Arc<CollectorMetrics>,
-        max_request_bytes: usize,
+        limits: DecodeLimits,
     ) -> Self {
         let decoders = Semaphore::new(available_parallelism().map_or(1, NonZeroUsize::get));
         Self {
             storage,
             decoders,
             metrics,
-            max_request_bytes,
+            limits,
         }
     }
 
-    /// A ticket for the body of one request.
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.metrics.admission().ticket()
+    /// A ticket for the body of one request with these `extensions`, which name its connection.
+    pub(crate) fn ticket(&self, extensions: &Extensions) -> Result<Ticket, Refusal> {
+        let connection = extensions.get::<Peer>().copied();
+        self.metrics.admission().ticket(connection)
     }
 
     /// The counters of the receivers.
@@ -84,11 +105,17 @@ impl Ingest {
     /// Stores what can be accepted and returns what was rejected. Returning `Ok` is the
     /// acknowledgement: the records are durable, and every later query sees them.
     pub(crate) async fn export(&self, received: Received) -> Result<Exported, Refusal> {
+        let (service, protocol) = (received.service, received.protocol);
         self.metrics
-            .count_received(received.service, received.protocol, received.body.len());
+            .count_received(service, protocol, received.body.len());
         let (decoded, rejects, ticket) = self.decode(received).await?;
         let mut exported = match decoded {
-            Decoded::Records(signal, accepted) => self.append(signal, accepted).await?,
+            Decoded::Records(signal, accepted) => {
+                let trimmed = accepted.trimmed;
+                let exported = self.append(signal, accepted).await?;
+                self.metrics.trimmed().count(service, protocol, trimmed);
+                exported
+            }
             Decoded::MetricPoints(count) => Exported {
                 rejected: self.reject_metrics(count),
                 ..Exported::default()
@@ -105,18 +132,18 @@ impl Ingest {
     }
 
     async fn decode(&self, received: Received) -> Result<(Decoded, Rejects, Ticket), Refusal> {
-        let limit_bytes = self.max_request_bytes;
+        let limits = self.limits;
         let now = self.metrics.clock().now();
         let is_small = received.body.len() <= INLINE_DECODE_BYTES_MAX;
         if is_small && received.compression == Compression::Identity {
-            return decode_received(received, now, limit_bytes);
+            return decode_received(received, now, &limits);
         }
         let _decoder = self
             .decoders
             .acquire()
             .await
             .map_err(|_closed| self.internal("closed"))?;
-        match spawn_blocking(move || decode_received(received, now, limit_bytes)).await {
+        match spawn_blocking(move || decode_received(received, now, &limits)).await {
             Ok(decoded) => decoded,
             Err(error) => Err(self.internal(error)),
         }
@@ -127,6 +154,7 @@ impl Ingest {
             payload,
             batch,
             rejected,
+            ..
         } = accepted;
         let mut exported = Exported {
             accepted: batch.num_rows() as u64,
@@ -145,12 +173,18 @@ impl Ingest {
             batch,
         });
         match timeout(APPEND_TIMEOUT, append).await {
-            Ok(Ok(())) => Ok(exported),
+            Ok(Ok(())) => {
+                self.metrics.admission().count_taken();
+                Ok(exported)
+            }
             Ok(Err(source)) => {
                 if !source.is_retryable() {
                     tracing::error!(error = %source, %signal, "failed to store records");
                 }
-                Err(Refusal::NotStored { source })
+                Err(Refusal::NotStored {
+                    source,
+                    retry_after: self.metrics.admission().retry_after(),
+                })
             }
             Err(_elapsed) => Err(Refusal::AppendTimeout {
                 seconds: APPEND_TIMEOUT.as_secs(),
@@ -181,7 +215,7 @@ impl Ingest {
 fn decode_received(
     received: Received,
     now: UnixNanos,
-    limit_bytes: usize,
+    limits: &DecodeLimits,
 ) -> Result<(Decoded, Rejects, Ticket), Refusal> {
     let Received {
         service,
@@ -191,6 +225,7 @@ fn decode_received(
         mut ticket,
         ..
     } = received;
+    let limit_bytes = limits.request_bytes;
     let body = decompress(compression, body, limit_bytes, &mut ticket)?;
     let (encoding, body, rejects) = match format {
         Format::Otlp(encoding) => (encoding, body, Rejects::default()),
@@ -202,14 +237,34 @@ fn decode_received(
     };
     let decoded = match service.signal() {
         Some(signal) => {
-            decode(signal, encoding, body).map(|accepted| Decoded::Records(signal, accepted))
+            let accepted = decode_admitted(signal, encoding, body, &limits.record, &mut ticket)?;
+            Decoded::Records(signal, accepted)
         }
-        None => count_metric_points(encoding, &body).map(Decoded::MetricPoints),
+        None => count_metric_points(encoding, &body)
+            .map(Decoded::MetricPoints)
+            .map_err(|source| Refusal::BadPayload { source })?,
     };
-    match decoded {
-        Ok(decoded) => Ok((decoded, rejects, ticket)),
-        Err(source) => Err(Refusal::BadPayload { source }),
-    }
+    Ok((decoded, rejects, ticket))
+}
+
+/// What decoding takes beside the body is admitted as well: some bodies are small and make much of themselves.
+fn decode_admitted(
+    signal: Signal,
+    encoding: Encoding,
+    body: Bytes,
+    limits: &RecordLimits,
+    ticket: &mut Ticket,
+) -> Result<Accepted, Refusal> {
+    let mut refused = None;
+    let mut take = |bytes| match ticket.grow(bytes) {
+        Ok(()) => true,
+        Err(refusal) => {
+            refused = Some(refusal);
+            false
+        }
+    };
+    let decoded = decode_within(signal, encoding, body, limits, &mut take);
+    decoded.map_err(|source| refused.unwrap_or(Refusal::BadPayload { source }))
 }
 
 /// Counts what could not be translated with what the decoder rejected; the earlier reason is the one told.

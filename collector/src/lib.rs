@@ -5,7 +5,9 @@
 
 mod admission;
 mod advice;
+mod backoff;
 mod config;
+mod connections;
 mod error;
 mod exchange;
 mod gate;
@@ -14,8 +16,11 @@ mod metrics;
 mod origins;
 mod reason;
 mod receiver;
+mod record_limits;
 mod senders;
 mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::convert::Infallible;
 use std::io;
@@ -30,7 +35,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::{ServiceBuilder, ServiceExt as _};
 
-use crate::ingest::Ingest;
+use crate::ingest::{DecodeLimits, Ingest};
 use crate::receiver::body::BodyLimits;
 use crate::receiver::grpc::GrpcReceiver;
 use crate::receiver::http::HttpReceiver;
@@ -39,6 +44,7 @@ use crate::server::{ServerLimits, serve};
 pub use config::{CollectorArgs, CollectorConfig, ConfigError};
 pub use metrics::CollectorMetrics;
 pub use origins::AllowedOrigins;
+pub use record_limits::RecordLimitArgs;
 pub use senders::{Problem, SenderReport};
 
 /// The doors of the receivers, already open, so that whoever opens them tells of busy ports.
@@ -86,15 +92,9 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let grpc_address = address(&listeners.otlp_grpc)?;
     let http_address = address(&listeners.otlp_http)?;
-    let body_limits = BodyLimits {
-        max_bytes: config.max_request_bytes,
-        timeout: config.body_timeout,
-    };
-    let limits = ServerLimits {
-        max_connections: config.max_connections,
-        header_timeout: config.header_timeout,
-    };
-    let ingest = Arc::new(Ingest::new(storage, metrics, config.max_request_bytes));
+    let body_limits = BodyLimits::from(&config);
+    let limits = ServerLimits::from(&config);
+    let ingest = Arc::new(Ingest::new(storage, metrics, DecodeLimits::from(&config)));
 
     let mut servers = JoinSet::new();
     let grpc = GrpcReceiver::new(Arc::clone(&ingest), body_limits, http_address);

@@ -21,7 +21,7 @@ const PROBLEMS_MAX: usize = 8;
 const NAME_BYTES_MAX: usize = 200;
 
 /// The other end of a connection, as an extension of its requests.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// What one sender is known by. Connections of one program come and go, so ports do not count.

@@ -17,27 +17,38 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::CollectorConfig;
+use crate::connections::{Connections, Guard};
 use crate::error::BoxError;
 use crate::senders::Peer;
 
-// Requests in flight need a group commit, not more; what takes longer is a sender that hangs.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 // What is left then is cut off, which takes no time unless something is wrong.
 const CUT_OFF_TIME_MAX: Duration = Duration::from_secs(1);
 // After a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+// An idle connection that has to make room is told so, and not waited for.
+const LEAVE_TIME_MAX: Duration = Duration::from_millis(100);
+
 // Enough for a Collector that exports from many queues over one connection.
 const HTTP2_STREAMS_MAX: u32 = 256;
 // Per stream and per connection: how much a sender may have on the way before it is read.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
-const HTTP2_HEADERS_BYTES_MAX: u32 = 64 * 1024;
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+const HTTP2_HEADERS_BYTES_MAX: u32 = 16 * 1024;
+// Streams that the sender reset before they were looked at, and streams that were reset here because of what
+// the sender did: beyond either the connection is closed.
+const HTTP2_PENDING_RESETS_MAX: usize = 20;
+const HTTP2_ERROR_RESETS_MAX: usize = 256;
+// Answers have some hundred bytes.
+const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
+// The largest head over HTTP/1, and how much of a body is read at once.
+const HTTP1_BUFFER_BYTES_MAX: usize = 64 * 1024;
+const HTTP1_HEADERS_MAX: usize = 100;
 // An HTTP/2 peer that does not answer pings is gone, whatever TCP believes.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,6 +58,18 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct ServerLimits {
     pub(crate) max_connections: usize,
     pub(crate) header_timeout: Duration,
+    /// How long requests in flight may take to finish on shutdown.
+    pub(crate) shutdown_grace: Duration,
+}
+
+impl From<&CollectorConfig> for ServerLimits {
+    fn from(config: &CollectorConfig) -> Self {
+        Self {
+            max_connections: config.max_connections,
+            header_timeout: config.header_timeout,
+            shutdown_grace: config.shutdown_grace,
+        }
+    }
 }
 
 /// Serves HTTP/1 and HTTP/2 until `shutdown`, then finishes requests in flight, for a bounded time.
@@ -64,25 +87,21 @@ pub(crate) async fn serve<S, B>(
     let tasks = TaskTracker::new();
     let cut_off = CancellationToken::new();
     let builder = Arc::new(builder(limits.header_timeout, tasks.clone()));
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let connections = Connections::new(limits.max_connections);
     let accept = async {
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                break;
-            };
+            // First the connection, then its place: only when one is there, another has to leave.
             let (stream, peer) = accept(&listener).await;
             let connection = Connection {
                 peer,
+                place: connections.enter().await,
                 builder: Arc::clone(&builder),
                 header_timeout: limits.header_timeout,
                 shutdown: shutdown.clone(),
                 cut_off: cut_off.clone(),
             };
             let service = service.clone();
-            tasks.spawn(async move {
-                connection.serve(stream, service).await;
-                drop(slot);
-            });
+            tasks.spawn(connection.serve(stream, service));
         }
     };
     tokio::select! {
@@ -91,7 +110,7 @@ pub(crate) async fn serve<S, B>(
     }
     drop(listener);
     tasks.close();
-    if timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
+    if timeout(limits.shutdown_grace, tasks.wait()).await.is_err() {
         tracing::warn!(
             tasks = tasks.len(),
             "cut off requests that did not finish in time"
@@ -137,7 +156,9 @@ fn builder(header_timeout: Duration, tasks: TaskTracker) -> Builder<TrackedExecu
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout);
+        .header_read_timeout(header_timeout)
+        .max_headers(HTTP1_HEADERS_MAX)
+        .max_buf_size(HTTP1_BUFFER_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -145,6 +166,9 @@ fn builder(header_timeout: Duration, tasks: TaskTracker) -> Builder<TrackedExecu
         .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
         .max_header_list_size(HTTP2_HEADERS_BYTES_MAX)
+        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_ERROR_RESETS_MAX)
+        .max_send_buf_size(HTTP2_SEND_BYTES_MAX)
         .keep_alive_interval(HTTP2_PING_INTERVAL)
         .keep_alive_timeout(HTTP2_PING_TIMEOUT);
     builder
@@ -166,6 +190,7 @@ where
 
 struct Connection {
     peer: SocketAddr,
+    place: Guard,
     builder: Arc<Builder<TrackedExecutor>>,
     header_timeout: Duration,
     shutdown: CancellationToken,
@@ -183,10 +208,18 @@ impl Connection {
         let has_begun = CancellationToken::new();
         let begin = has_begun.clone();
         let peer = Peer(self.peer);
+        let place = &self.place;
+        let requests = place.requests();
         let service = service_fn(move |mut request: Request<Incoming>| {
             begin.cancel();
             request.extensions_mut().insert(peer);
-            service.call(request)
+            let in_progress = requests.begin();
+            let answer = service.call(request);
+            async move {
+                let answer = answer.await;
+                drop(in_progress);
+                answer
+            }
         });
         // The timer for heads starts when the version of HTTP is known, which a silent peer never
         // lets happen.
@@ -199,6 +232,10 @@ impl Connection {
             }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
+        let mut left = pin!(async {
+            place.close().cancelled().await;
+            sleep(LEAVE_TIME_MAX).await;
+        });
         let mut is_draining = false;
         loop {
             tokio::select! {
@@ -208,13 +245,22 @@ impl Connection {
                     }
                     return;
                 }
-                () = self.shutdown.cancelled(), if !is_draining => {
+                () = ends(&self.shutdown, place.close()), if !is_draining => {
                     connection.as_mut().graceful_shutdown();
                     is_draining = true;
                 }
+                () = &mut left => return,
                 () = &mut silence => return,
                 () = self.cut_off.cancelled() => return,
             }
         }
+    }
+}
+
+/// Returns when the server stops or the connection has to make room.
+async fn ends(shutdown: &CancellationToken, close: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = close.cancelled() => {}
     }
 }

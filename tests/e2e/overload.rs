@@ -10,11 +10,14 @@ use crate::rust_sdk::Instrumented;
 
 const REQUEST_BYTES_MAX: usize = 100_000;
 
-const SMALL: [&str; 4] = [
+const SMALL: [&str; 6] = [
     "--max-request-bytes",
     "100000",
     "--max-in-flight-bytes",
-    "200000",
+    "300000",
+    // Two requests that do not end take all places but the last, which no request gets.
+    "--max-in-flight-requests",
+    "3",
 ];
 
 /// Sends a request of the largest size but for its last byte, and leaves it at that.

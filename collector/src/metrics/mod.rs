@@ -2,6 +2,7 @@
 
 mod histogram;
 mod render;
+mod trimmed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use model::Clock;
 use parking_lot::Mutex;
 
 use self::histogram::Histogram;
+use self::trimmed::TrimmedCounts;
 use crate::admission::Admission;
 use crate::config::CollectorConfig;
 use crate::reason::Reason;
@@ -45,6 +47,7 @@ pub struct CollectorMetrics {
     has_told_of_metrics: AtomicBool,
     internal_errors: AtomicU64,
     admission: Admission,
+    trimmed: TrimmedCounts,
 }
 
 /// Signal, protocol and reason; the signal is `None` where a request did not say.
@@ -74,7 +77,8 @@ impl Series {
 impl CollectorMetrics {
     /// Counters at zero, and an unused budget, for receivers with this `config`.
     pub fn new(config: &CollectorConfig, clock: Arc<dyn Clock>) -> Self {
-        Self::with_admission(Admission::new(config.max_in_flight_bytes), clock)
+        let admission = Admission::new(config.max_in_flight_bytes, config.max_in_flight_requests);
+        Self::with_admission(admission, clock)
     }
 
     fn with_admission(admission: Admission, clock: Arc<dyn Clock>) -> Self {
@@ -86,6 +90,7 @@ impl CollectorMetrics {
             has_told_of_metrics: AtomicBool::new(false),
             internal_errors: AtomicU64::new(0),
             admission,
+            trimmed: TrimmedCounts::default(),
         }
     }
 
@@ -97,6 +102,11 @@ impl CollectorMetrics {
     /// The budget of bytes in flight.
     pub(crate) fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// What was left out of accepted records.
+    pub(crate) fn trimmed(&self) -> &TrimmedCounts {
+        &self.trimmed
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

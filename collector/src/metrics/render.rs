@@ -69,6 +69,7 @@ impl CollectorMetrics {
         let help = "The limit of bytes in memory.";
         head(out, IN_FLIGHT_BYTES_MAX, "gauge", help);
         sample(out, IN_FLIGHT_BYTES_MAX, "", limit as u64);
+        self.trimmed.render(out);
     }
 
     /// Success is always listed, so that a rate of it can be asked for before the first request; what
@@ -142,14 +143,14 @@ fn histogram<const N: usize>(
     sample(out, &format!("{name}_count"), labels, count);
 }
 
-fn head(out: &mut String, name: &str, form: &str, help: &str) {
+pub(super) fn head(out: &mut String, name: &str, form: &str, help: &str) {
     push(
         out,
         format_args!("# HELP {name} {help}\n# TYPE {name} {form}\n"),
     );
 }
 
-fn sample(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+pub(super) fn sample(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
     if labels.is_empty() {
         push(out, format_args!("{name} {value}\n"));
     } else {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::admission::Ticket;
+use crate::config::CollectorConfig;
 use crate::error::{BoxError, Refusal};
 
 // How much of a refused body is read and dropped, and for how long. A sender over HTTP/1 that is
@@ -20,6 +21,21 @@ const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct BodyLimits {
     pub(crate) max_bytes: usize,
     pub(crate) timeout: Duration,
+    /// Bytes a second, after [`SLOW_START`].
+    pub(crate) rate_min: usize,
+}
+
+// Slow networks stall for a moment, and small bodies take no more than one.
+const SLOW_START: Duration = Duration::from_secs(5);
+
+impl From<&CollectorConfig> for BodyLimits {
+    fn from(config: &CollectorConfig) -> Self {
+        Self {
+            max_bytes: config.max_request_bytes,
+            timeout: config.body_timeout,
+            rate_min: config.body_rate_min,
+        }
+    }
 }
 
 /// Reads the whole body. `inspect` sees what is there after each piece, and may refuse early.
@@ -41,12 +57,7 @@ where
         });
     }
     ticket.check_room(declared_bytes)?;
-    match timeout(
-        limits.timeout,
-        read_all(body, limits.max_bytes, ticket, inspect),
-    )
-    .await
-    {
+    match timeout(limits.timeout, read_all(body, limits, ticket, inspect)).await {
         Ok(received) => received,
         Err(_elapsed) => Err(Refusal::BodyTimeout {
             seconds: limits.timeout.as_secs(),
@@ -56,15 +67,27 @@ where
 
 async fn read_all<B>(
     body: &mut B,
-    max_bytes: usize,
+    limits: BodyLimits,
     ticket: &mut Ticket,
     inspect: impl Fn(&[u8]) -> Result<(), Refusal>,
 ) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
+    let max_bytes = limits.max_bytes;
+    let began = Instant::now();
     let mut received = Received::Nothing;
-    while let Some(frame) = body.frame().await {
+    loop {
+        // Each byte buys time, so that whoever keeps to the rate is never cut off.
+        let bought = received.len() as u64 * 1000 / limits.rate_min as u64;
+        let deadline = began + SLOW_START + Duration::from_millis(bought);
+        let Ok(frame) = timeout_at(deadline, body.frame()).await else {
+            let rate_min = limits.rate_min;
+            return Err(Refusal::BodyTooSlow { rate_min });
+        };
+        let Some(frame) = frame else {
+            return Ok(received.into_bytes());
+        };
         let frame = frame.map_err(|error| Refusal::BodyBroken {
             source: error.into(),
         })?;
@@ -80,7 +103,6 @@ where
         received.push(piece);
         inspect(received.as_slice())?;
     }
-    Ok(received.into_bytes())
 }
 
 /// Reads and drops the rest of a refused body, within bounds, so that the sender gets its answer.
@@ -153,6 +175,7 @@ mod tests {
 
     use http_body::Frame;
     use http_body_util::{Full, StreamBody};
+    use tokio_stream::StreamExt as _;
 
     use super::*;
     use crate::admission::Admission;
@@ -160,6 +183,7 @@ mod tests {
     const LIMITS: BodyLimits = BodyLimits {
         max_bytes: 10,
         timeout: Duration::from_secs(30),
+        rate_min: 1000,
     };
 
     fn pieces(pieces: &[&'static [u8]]) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
@@ -170,9 +194,13 @@ mod tests {
         StreamBody::new(tokio_stream::iter(frames))
     }
 
+    fn ticket() -> Ticket {
+        Admission::new(100, 10).ticket(None).unwrap()
+    }
+
     #[tokio::test]
     async fn pieces_without_a_declared_length_are_joined_up_to_the_limit() {
-        let mut ticket = Admission::new(100).ticket();
+        let mut ticket = ticket();
         let mut body = pieces(&[b"abc", b"", b"defg", b"hij"]);
 
         let received = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
@@ -184,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_holds_whatever_length_is_declared() {
-        let mut ticket = Admission::new(100).ticket();
+        let mut ticket = ticket();
         let mut undeclared = pieces(&[b"abcdef", b"ghijk"]);
         let mut declared = Full::new(Bytes::from_static(b"abcdefghijk"));
 
@@ -205,27 +233,59 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_without_room_are_refused_and_not_kept() {
-        let admission = Admission::new(5);
-        let mut ticket = admission.ticket();
+        let admission = Admission::new(8, 10);
+        let mut other = admission.ticket(None).unwrap();
+        other.grow(2).unwrap();
+        let mut ticket = admission.ticket(None).unwrap();
         let mut body = pieces(&[b"abc", b"def"]);
 
         let refused = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
             .await
             .unwrap_err();
 
-        assert!(matches!(refused, Refusal::Overloaded { limit_bytes: 5 }));
-        assert_eq!(admission.in_flight_bytes(), 3);
+        assert!(matches!(
+            refused,
+            Refusal::Overloaded { limit_bytes: 8, .. }
+        ));
+        assert_eq!(admission.in_flight_bytes(), 2 + 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stalls_is_given_up() {
-        let mut ticket = Admission::new(100).ticket();
+        let mut ticket = ticket();
         let mut body = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
 
         let refused = receive(&mut body, LIMITS, &mut ticket, |_| Ok(()))
             .await
             .unwrap_err();
 
-        assert!(matches!(refused, Refusal::BodyTimeout { seconds: 30 }));
+        assert!(matches!(refused, Refusal::BodyTooSlow { rate_min: 1000 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up_and_one_that_keeps_the_rate_is_not() {
+        let limits = BodyLimits {
+            max_bytes: 100,
+            timeout: Duration::from_secs(60),
+            rate_min: 1,
+        };
+        for (pause, is_taken) in [(2, false), (1, true)] {
+            let mut ticket = ticket();
+            let pieces = tokio_stream::iter(0..30_u8).then(move |_| async move {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x")))
+            });
+            let mut body = StreamBody::new(Box::pin(pieces));
+
+            let received = receive(&mut body, limits, &mut ticket, |_| Ok(())).await;
+
+            match received {
+                Ok(bytes) => assert!(is_taken && bytes.len() == 30),
+                Err(refused) => {
+                    assert!(!is_taken);
+                    assert!(matches!(refused, Refusal::BodyTooSlow { rate_min: 1 }));
+                }
+            }
+        }
     }
 }

@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn unpack(compression: Compression, body: Bytes) -> Result<Bytes, Refusal> {
-        let mut ticket = Admission::new(10 * LIMIT_BYTES).ticket();
+        let mut ticket = Admission::new(10 * LIMIT_BYTES, 10).ticket(None).unwrap();
         decompress(compression, body, LIMIT_BYTES, &mut ticket)
     }
 
@@ -239,9 +239,9 @@ mod tests {
 
     #[test]
     fn a_bomb_takes_no_more_than_the_limit() {
-        let admission = Admission::new(100 * LIMIT_BYTES);
+        let admission = Admission::new(100 * LIMIT_BYTES, 10);
         let bomb = compress(Compression::Gzip, &vec![0; 50 * LIMIT_BYTES]);
-        let mut ticket = admission.ticket();
+        let mut ticket = admission.ticket(None).unwrap();
 
         let refused = decompress(Compression::Gzip, bomb, LIMIT_BYTES, &mut ticket).unwrap_err();
 
@@ -257,11 +257,18 @@ mod tests {
     #[test]
     fn output_without_room_is_refused_as_overload() {
         let body = compress(Compression::Zstd, &vec![0; LIMIT_BYTES]);
-        let mut ticket = Admission::new(LIMIT_BYTES / 2).ticket();
+        let admission = Admission::new(2 * LIMIT_BYTES, 10);
+        let mut other = admission.ticket(None).unwrap();
+        other.grow(3 * LIMIT_BYTES / 2).unwrap();
 
-        let refused = decompress(Compression::Zstd, body, LIMIT_BYTES, &mut ticket).unwrap_err();
+        let refused = decompress(
+            Compression::Zstd,
+            body,
+            LIMIT_BYTES,
+            &mut admission.ticket(None).unwrap(),
+        );
 
-        assert!(matches!(refused, Refusal::Overloaded { .. }));
+        assert!(matches!(refused.unwrap_err(), Refusal::Overloaded { .. }));
     }
 
     #[test]
@@ -295,8 +302,8 @@ mod tests {
     fn a_block_that_says_it_becomes_huge_takes_no_memory() {
         // A varint of 64 MiB, and then nothing that could become so much.
         let block = Bytes::from_static(&[0x80, 0x80, 0x80, 0x20, 0, b'x']);
-        let admission = Admission::new(1000);
-        let mut ticket = admission.ticket();
+        let admission = Admission::new(1000, 10);
+        let mut ticket = admission.ticket(None).unwrap();
 
         let refused = decompress(Compression::Snappy, block, usize::MAX, &mut ticket).unwrap_err();
 

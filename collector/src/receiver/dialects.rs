@@ -147,7 +147,7 @@ impl DialectReceiver {
             });
         }
         let (foreign, compression) = dialect.format(request.headers(), request.uri())?;
-        let mut ticket = self.ingest.ticket();
+        let mut ticket = self.ingest.ticket(request.extensions())?;
         let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
         let received = Received {
             service: dialect.service(),

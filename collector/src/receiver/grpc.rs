@@ -91,7 +91,7 @@ impl GrpcReceiver {
             max_bytes: max_bytes + PREFIX_BYTES,
             ..self.limits
         };
-        let mut ticket = self.ingest.ticket();
+        let mut ticket = self.ingest.ticket(request.extensions())?;
         let mut body = request.into_body();
         let framed = receive(&mut body, limits, &mut ticket, |so_far| {
             check_prefix(so_far, max_bytes)

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -112,7 +113,7 @@ impl HttpReceiver {
         }
         let format = Format::Otlp(media::encoding(request.headers())?);
         let compression = compression(request.headers())?;
-        let mut ticket = self.ingest.ticket();
+        let mut ticket = self.ingest.ticket(request.extensions())?;
         let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
         let protocol = Protocol::OtlpHttp;
         let received = Received {
@@ -186,7 +187,7 @@ fn refused(encoding: Encoding, refusal: &Refusal) -> Response<Full<Bytes>> {
 pub(super) fn add_headers(response: &mut Response<Full<Bytes>>, refusal: &Refusal) {
     let headers = response.headers_mut();
     if let Some(delay) = refusal.answer().retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));
     }
     match refusal {
         Refusal::MethodNotAllowed { .. } => {
@@ -200,6 +201,11 @@ pub(super) fn add_headers(response: &mut Response<Full<Bytes>>, refusal: &Refusa
         }
         _ => {}
     }
+}
+
+/// No shorter than asked for.
+fn whole_seconds(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }
 
 pub(super) fn respond(

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::support::{Client, PATIENCE, Receivers, spans_protobuf};
 
+const IN_FLIGHT_BYTES: &str = "spandrel_ingest_in_flight_bytes";
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 
 /// Everything the server sends until it closes the connection.
@@ -37,9 +38,21 @@ async fn peers_that_never_send_a_head_are_disconnected() {
 }
 
 #[tokio::test]
-async fn connections_over_the_bound_wait_their_turn() {
+async fn connections_over_the_bound_wait_while_all_others_are_busy() {
     let receivers = Receivers::start_with(&["--max-otlp-connections", "1"]).await;
-    let occupant = TcpStream::connect(receivers.http).await.unwrap();
+    let occupant = Client::http1(receivers.http);
+    let (upload, answer) = occupant.upload("/v1/traces", &[PROTOBUF]);
+    let mut answer = Box::pin(answer);
+    let body = spans_protobuf(&["busy"]);
+    let in_flight = body.len() as u64;
+    let begin = async {
+        upload.send(body).await;
+        receivers.wait_for_counter(IN_FLIGHT_BYTES, in_flight).await;
+    };
+    tokio::select! {
+        () = begin => {}
+        _ = &mut answer => panic!("a request that has not ended is answered"),
+    }
     let client = Client::http1(receivers.http);
     let mut waiting = Box::pin(client.post("/v1/traces", &[PROTOBUF], spans_protobuf(&["a"])));
 
@@ -50,8 +63,32 @@ async fn connections_over_the_bound_wait_their_turn() {
     };
     assert!(!is_served);
 
-    drop(occupant);
-    assert_eq!(waiting.await.status, StatusCode::OK);
+    drop(upload);
+    let (occupant, waiting) = tokio::join!(answer, waiting);
+    assert_eq!(occupant.status, StatusCode::OK);
+    assert_eq!(waiting.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn silent_connections_make_room_for_senders() {
+    let receivers = Receivers::start_with(&["--max-otlp-connections", "20"]).await;
+    for address in [receivers.http, receivers.grpc] {
+        let mut silent = Vec::new();
+        for _ in 0..100 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        if address == receivers.http {
+            let client = Client::http1(address);
+            let answer = client.post("/v1/traces", &[PROTOBUF], spans_protobuf(&["http"]));
+            assert_eq!(answer.await.status, StatusCode::OK);
+        } else {
+            let client = Client::http2(address);
+            let path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+            let answer = client.call(path, &[], &spans_protobuf(&["grpc"])).await;
+            answer.grpc_message();
+        }
+    }
+    assert_eq!(receivers.span_names(), ["grpc", "http"]);
 }
 
 #[tokio::test]

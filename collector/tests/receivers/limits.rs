@@ -16,7 +16,7 @@ const SMALL: [&str; 4] = [
     "--max-request-bytes",
     "100000",
     "--max-in-flight-bytes",
-    "200000",
+    "300000",
 ];
 
 #[tokio::test]
@@ -127,20 +127,23 @@ async fn overload_is_refused_with_a_retry_and_nothing_is_lost_later() {
     }
 
     let http = Client::http1(receivers.http);
-    let refused = http
-        .post("/v1/traces", &[PROTOBUF], spans_protobuf(&["a"]))
-        .await;
+    let refused = http.post("/v1/traces", &[PROTOBUF], vec![0; 80_000]).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(refused.rpc_status().code, 14);
     assert_eq!(refused.rpc_status().retry_seconds(), Some(1));
     let grpc = Client::http2(receivers.grpc);
     let (code, status) = grpc
-        .call(TRACES, &[], &spans_protobuf(&["b"]))
+        .call(TRACES, &[], &vec![0; 80_000])
         .await
         .grpc_failure();
     assert_eq!((code.as_str(), status.code), (UNAVAILABLE, 14));
     assert_eq!(status.retry_seconds(), Some(1));
+    // What is small still fits into what is left for others.
+    let accepted = http
+        .post("/v1/traces", &[PROTOBUF], spans_protobuf(&["small"]))
+        .await;
+    assert_eq!(accepted.status, StatusCode::OK);
 
     drop((answers, first, second));
     receivers.wait_for_counter(IN_FLIGHT_BYTES, 0).await;
@@ -151,7 +154,7 @@ async fn overload_is_refused_with_a_retry_and_nothing_is_lost_later() {
     grpc.call(TRACES, &[], &spans_protobuf(&["b"]))
         .await
         .grpc_message();
-    assert_eq!(receivers.span_names(), ["a", "b"]);
+    assert_eq!(receivers.span_names(), ["a", "b", "small"]);
 }
 
 #[tokio::test]

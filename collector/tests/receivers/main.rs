@@ -19,5 +19,6 @@ mod json_lines;
 mod letter;
 mod limits;
 mod loki;
+mod records;
 mod support;
 mod zipkin;

@@ -128,7 +128,7 @@ async fn limits_hold_before_and_after_translation_and_overload_is_retryable() {
         "--max-request-bytes",
         "4KiB",
         "--max-in-flight-bytes",
-        "8KiB",
+        "12KiB",
     ];
     let receivers = Receivers::start_with(&flags).await;
     let client = Client::http1(receivers.http);
@@ -150,7 +150,8 @@ async fn limits_hold_before_and_after_translation_and_overload_is_retryable() {
         receivers
             .wait_for_counter("spandrel_ingest_in_flight_bytes", 8000)
             .await;
-        let answer = client.post(PATH, &[JSON], report(&[("late", "1")])).await;
+        let late = report(&[(&"n".repeat(3400), "1")]);
+        let answer = client.post(PATH, &[JSON], late).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.header("retry-after"), "1");
         drop((first, second));

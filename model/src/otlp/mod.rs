@@ -4,11 +4,12 @@ mod encode;
 mod grouping;
 pub mod json;
 mod limits;
-mod logs;
 mod metrics;
+#[cfg(any(test, feature = "testing"))]
+mod objects;
 mod reject;
 mod response;
-mod traces;
+mod sift;
 mod values;
 pub(crate) mod walk;
 
@@ -17,21 +18,21 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+use crate::signal::Signal;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
-
-use crate::signal::Signal;
+use limits::Room;
 
 pub use encode::{encode_logs, encode_spans};
-pub use limits::MAX_VALUE_DEPTH;
+pub use limits::{MAX_VALUE_DEPTH, RecordLimits, Trimmed};
 pub use metrics::count_metric_points;
 pub use reject::Rejected;
 pub use response::{
     ResponseKind, Status, decode_response, decode_status_message, encode_response, encode_status,
 };
+
+/// The attribute of a record that names, in one text, what of it was cut to fit the limits.
+pub const TRUNCATED_KEY: &str = "spandrel.truncated";
 
 /// How a request or an answer is written on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,8 +50,10 @@ pub struct Accepted {
     pub payload: Bytes,
     /// The accepted records, one row each, in the order sent.
     pub batch: RecordBatch,
-    /// What was left out, if anything.
+    /// Records that were left out, if any.
     pub rejected: Option<Rejected>,
+    /// What was left out of the accepted records.
+    pub trimmed: Trimmed,
 }
 
 /// A body that is not an export request.
@@ -58,7 +61,7 @@ pub struct Accepted {
 pub enum DecodeError {
     /// Not protobuf, or not of this message.
     #[error("body is not an OTLP protobuf request")]
-    Protobuf(#[source] prost::DecodeError),
+    Protobuf(#[from] prost::DecodeError),
     /// Not JSON.
     #[error("body is not JSON")]
     Json(#[source] serde_json::Error),
@@ -73,83 +76,103 @@ pub enum DecodeError {
     /// More rows or bytes than one batch can hold.
     #[error("request does not fit one batch")]
     TooLarge,
+    /// Not a metrics request.
+    #[error("body is not an OTLP metrics request")]
+    Metrics,
+    /// There is no room for what it would take in memory.
+    #[error("no room for the decoded request")]
+    NoRoom,
 }
 
-/// Decodes an export request of `signal` and turns what is acceptable into a batch.
-///
-/// Spans need valid ids and are rejected singly; log records with invalid ids are kept.
+/// Decodes an export request of `signal` and turns what is acceptable into a batch, within the default limits and
+/// whatever memory that takes; see [`decode_within`].
 ///
 /// # Errors
 /// When the body as a whole cannot be read; nothing of it is accepted then.
 pub fn decode(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, DecodeError> {
-    if encoding == Encoding::Protobuf
-        && let Some(batch) = walk::batch(signal, &body)
-    {
-        return Ok(Accepted {
-            payload: body,
-            batch,
-            rejected: None,
-        });
-    }
-    decode_owned(signal, encoding, body)
+    decode_within(
+        signal,
+        encoding,
+        body,
+        &RecordLimits::default(),
+        &mut |_| true,
+    )
 }
 
-/// Decodes by way of owned objects: slower, and the judge of everything that [`walk`] leaves alone.
-fn decode_owned(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, DecodeError> {
-    match signal {
-        Signal::Traces => {
-            let mut request: ExportTraceServiceRequest = match encoding {
-                Encoding::Protobuf => decode_protobuf(&body)?,
-                Encoding::Json => json::read::traces_request(&body)?,
-            };
-            let taken = traces::accept(&mut request)?;
-            let original = (encoding == Encoding::Protobuf).then_some(body);
-            Ok(accepted(taken, original, &request))
+/// Decodes an export request of `signal` and turns what is acceptable into a batch.
+///
+/// Spans need valid ids and are rejected singly, as are records that are nested too deep or too large; log
+/// records with invalid ids are kept. What is over the other limits is left out of its record.
+///
+/// `take` is asked for the bytes that are needed beside the body before they are used: how many in all is
+/// not known before the end. The memory of the batch is among them.
+///
+/// # Errors
+/// When the body as a whole cannot be read, and [`DecodeError::NoRoom`] when `take` has refused; nothing of it
+/// is accepted then.
+pub fn decode_within(
+    signal: Signal,
+    encoding: Encoding,
+    body: Bytes,
+    limits: &RecordLimits,
+    take: &mut dyn FnMut(usize) -> bool,
+) -> Result<Accepted, DecodeError> {
+    let mut room = Room::new(take);
+    if encoding == Encoding::Protobuf {
+        if let Some(batch) = walk::batch(signal, &body, limits, &mut room) {
+            return Ok(Accepted {
+                payload: body,
+                batch,
+                rejected: None,
+                trimmed: Trimmed::default(),
+            });
         }
-        Signal::Logs => {
-            let mut request: ExportLogsServiceRequest = match encoding {
-                Encoding::Protobuf => decode_protobuf(&body)?,
-                Encoding::Json => json::read::logs_request(&body)?,
-            };
-            let taken = logs::accept(&mut request)?;
-            let original = (encoding == Encoding::Protobuf).then_some(body);
-            Ok(accepted(taken, original, &request))
+        if room.is_refused() {
+            return Err(DecodeError::NoRoom);
         }
     }
-}
-
-/// `original` is the body the request was decoded from; it is the payload when nothing was left out.
-fn accepted(
-    (batch, rejected): (RecordBatch, Option<Rejected>),
-    original: Option<Bytes>,
-    request: &impl Message,
-) -> Accepted {
-    let payload = match original {
-        Some(body) if rejected.is_none() => body,
-        Some(_) | None => Bytes::from(request.encode_to_vec()),
-    };
-    Accepted {
-        payload,
+    let sifted = sift::sift(signal, encoding, &body, limits, &mut room)?;
+    drop(body);
+    let batch = batch_of_sifted(signal, &sifted.body, &mut room)?;
+    Ok(Accepted {
+        payload: Bytes::from(sifted.body),
         batch,
-        rejected,
-    }
+        rejected: sifted.rejected,
+        trimmed: sifted.trimmed,
+    })
 }
 
-/// Turns the payload of an earlier [`Accepted`] into the same batch again.
+/// Turns the payload of an earlier [`Accepted`] into the same batch again, whatever the limits are now: it is
+/// within those that it was accepted by.
 ///
 /// # Errors
 /// When the payload is not what `decode` handed out.
 pub fn replay(signal: Signal, payload: &[u8]) -> Result<RecordBatch, DecodeError> {
-    if let Some(batch) = walk::batch(signal, payload) {
+    let take = &mut |_| true;
+    let mut room = Room::new(take);
+    if let Some(batch) = walk::batch(signal, payload, &RecordLimits::NONE, &mut room) {
         return Ok(batch);
     }
-    let (batch, _) = match signal {
-        Signal::Traces => traces::accept(&mut decode_protobuf(payload)?)?,
-        Signal::Logs => logs::accept(&mut decode_protobuf(payload)?)?,
-    };
-    Ok(batch)
+    let body = Bytes::copy_from_slice(payload);
+    let encoding = Encoding::Protobuf;
+    let sifted = sift::sift(signal, encoding, &body, &RecordLimits::NONE, &mut room)?;
+    batch_of_sifted(signal, &sifted.body, &mut room)
 }
 
-fn decode_protobuf<M: Message + Default>(body: &[u8]) -> Result<M, DecodeError> {
-    M::decode(body).map_err(DecodeError::Protobuf)
+fn batch_of_sifted(
+    signal: Signal,
+    body: &[u8],
+    room: &mut Room<'_>,
+) -> Result<RecordBatch, DecodeError> {
+    let batch = walk::batch(signal, body, &RecordLimits::NONE, room);
+    batch.ok_or(if room.is_refused() {
+        DecodeError::NoRoom
+    } else {
+        // Whatever else the walk leaves alone has been sifted out.
+        DecodeError::TooLarge
+    })
+}
+
+fn decode_protobuf<M: prost::Message + Default>(body: &[u8]) -> Result<M, DecodeError> {
+    Ok(M::decode(body)?)
 }

@@ -1,5 +1,8 @@
 //! Records of a good request that cannot be taken: how many, and why.
 
+use super::json::object::NOT_HEX_ID;
+use crate::ids::IdError;
+
 /// How many different reasons are told; a sender's fault mostly has one, many times.
 const REASONS_MAX: usize = 3;
 /// How much of a record's name a reason quotes.
@@ -61,6 +64,15 @@ pub(super) fn quoted(name: &str) -> String {
     match name.char_indices().nth(NAME_CHARS_MAX) {
         Some((end, _)) => format!("\"{}…\"", name.get(..end).unwrap_or_default()),
         None => format!("\"{name}\""),
+    }
+}
+
+/// What is wrong with an id, as a reason says it.
+pub(super) fn id_problem(whose: &str, id: &[u8], error: IdError) -> String {
+    match error {
+        _ if id == NOT_HEX_ID => format!("{whose} {}", IdError::NotHex),
+        IdError::WrongLength { actual: 0, .. } => format!("{whose} id is missing"),
+        error => format!("{whose} {error}"),
     }
 }
 

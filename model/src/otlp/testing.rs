@@ -19,7 +19,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use prost::Message;
 
-use super::{Accepted, DecodeError, Encoding};
+use super::{Accepted, DecodeError};
 use crate::signal::Signal;
 
 /// Any acceptable trace export request.
@@ -39,7 +39,7 @@ pub fn any_logs_payload() -> impl Strategy<Value = Vec<u8>> {
 /// # Errors
 /// As [`super::decode`].
 pub fn decode_by_objects(signal: Signal, body: Bytes) -> Result<Accepted, DecodeError> {
-    super::decode_owned(signal, Encoding::Protobuf, body)
+    super::objects::decode(signal, body)
 }
 
 /// The records of a trace request one by one, each as a request of its own: equal lists mean equal records

@@ -148,12 +148,12 @@ fn too_deeply_nested_values_are_rejected_singly() {
             r#"{{"traceId":"{TRACE}","spanId":"b7ad6b7169203331","attributes":[{{"key":"k","value":{open}{close}}}]}}"#
         )
     };
-    let body = json_spans(&format!("{},{}", nested(24), nested(25)));
+    let body = json_spans(&format!("{},{}", nested(32), nested(33)));
     let accepted = decode(Signal::Traces, Encoding::Json, body).unwrap();
     assert_eq!(accepted.batch.num_rows(), 1);
     assert_eq!(
         accepted.rejected.unwrap().reason,
-        "span \"\": a value is nested deeper than 24 levels"
+        "span \"\": a value is nested deeper than 32 levels"
     );
     assert_eq!(
         SpanReader::new(&accepted.batch)

@@ -154,6 +154,14 @@ impl AttributesBuilder {
         self.types.reserve(row_count, entry_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.keys.memory_bytes()
+            + self.values.texts.memory_bytes()
+            + self.offsets.memory_bytes()
+            + self.types.memory_bytes()
+            + size_of::<u32>() * self.dropped.capacity()
+    }
+
     /// Adds an attribute that is a text to the row being built.
     #[inline]
     pub(crate) fn push_text(&mut self, key: &[u8], text: &[u8]) {

@@ -21,6 +21,10 @@ impl BytesBuilder {
         self.bytes.reserve(byte_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.offsets.memory_bytes()
+    }
+
     #[inline]
     pub(super) fn append(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
@@ -80,6 +84,10 @@ impl Default for NullableTextBuilder {
 impl NullableTextBuilder {
     pub(super) fn reserve(&mut self, row_count: usize, byte_count: usize) {
         self.texts.reserve(row_count, byte_count);
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.texts.memory_bytes()
     }
 
     pub(super) fn append_null(&mut self) {

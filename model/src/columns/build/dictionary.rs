@@ -25,6 +25,10 @@ impl DictionaryBuilder {
         self.rows.reserve(row_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        numbers_bytes(&self.rows) + self.texts.memory_bytes()
+    }
+
     /// The number of the text.
     pub(super) fn number(&mut self, text: &[u8]) -> i32 {
         self.texts.number(text)
@@ -57,6 +61,10 @@ pub(super) struct KeysBuilder {
 impl KeysBuilder {
     pub(super) fn reserve(&mut self, row_count: usize) {
         self.rows.reserve(row_count);
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        numbers_bytes(&self.rows) + numbers_bytes(&self.followers) + self.texts.memory_bytes()
     }
 
     #[inline]
@@ -115,6 +123,10 @@ impl NullableDictionaryBuilder {
         self.texts.texts.reserve(row_count / 4, byte_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        numbers_bytes(&self.rows) + self.texts.memory_bytes()
+    }
+
     pub(super) fn append(&mut self, text: Option<&[u8]>) {
         self.rows
             .push(text.map_or(0, |text| self.texts.number(text)));
@@ -138,7 +150,15 @@ struct Texts {
     hasher: RandomState,
 }
 
+fn numbers_bytes(numbers: &Vec<i32>) -> usize {
+    size_of::<i32>() * numbers.capacity()
+}
+
 impl Texts {
+    fn memory_bytes(&self) -> usize {
+        self.texts.memory_bytes() + self.numbers.allocation_size()
+    }
+
     fn number(&mut self, text: &[u8]) -> i32 {
         let hash = self.hasher.hash_one(text);
         let texts = &self.texts;

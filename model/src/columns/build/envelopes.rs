@@ -27,6 +27,11 @@ impl EnvelopesBuilder {
         self.scopes.reserve(row_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        let columns = [&self.services, &self.resources, &self.scopes];
+        columns.map(DictionaryBuilder::memory_bytes).iter().sum()
+    }
+
     /// Adds rows of one scope. `keys` belongs to the resource.
     pub(crate) fn append(
         &mut self,

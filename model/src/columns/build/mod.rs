@@ -49,6 +49,10 @@ impl Offsets {
         self.0.reserve(row_count);
     }
 
+    fn memory_bytes(&self) -> usize {
+        size_of::<i32>() * self.0.capacity()
+    }
+
     /// Ends a row where the column now has `end` items. An end past what an offset can say is caught when
     /// the column is finished.
     #[inline]

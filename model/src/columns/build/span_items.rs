@@ -31,6 +31,13 @@ impl EventsBuilder {
         self.offsets.reserve(row_count);
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.offsets.memory_bytes()
+            + size_of::<i64>() * self.times.capacity()
+            + self.names.memory_bytes()
+            + self.attributes.memory_bytes()
+    }
+
     /// Adds an event whose attributes have been pushed to `attributes`.
     pub(crate) fn push(&mut self, time: i64, name: &[u8], dropped_attributes_count: u32) {
         self.times.push(time);
@@ -86,6 +93,15 @@ pub(crate) struct LinksBuilder {
 impl LinksBuilder {
     pub(super) fn reserve(&mut self, row_count: usize) {
         self.offsets.reserve(row_count);
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.offsets.memory_bytes()
+            + self.trace_ids.memory_bytes()
+            + self.span_ids.memory_bytes()
+            + self.trace_states.memory_bytes()
+            + size_of::<u32>() * self.flags.capacity()
+            + self.attributes.memory_bytes()
     }
 
     /// Adds a link whose attributes have been pushed to `attributes`.

@@ -16,6 +16,9 @@ use crate::time::UnixNanos;
 /// The name is this part of an OTLP span, roughly: what is too much is given back.
 const NAMES_SHARE: usize = 16;
 
+/// Three ids, two times, two counts, flags, kind and status code.
+const FIXED_ROW_BYTES: usize = 16 + 8 + 8 + 2 * 8 + 2 * 4 + 3 * 4;
+
 /// What a span holds beside its attributes, events and links.
 #[derive(Debug)]
 pub(crate) struct SpanRow<'a> {
@@ -123,6 +126,18 @@ impl SpanBatchBuilder {
         self.status_codes.push(code);
         self.status_nulls.append(span.status.is_some());
         self.status_messages.append(message);
+    }
+
+    /// The memory it holds, but for a few numbers of each row.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        FIXED_ROW_BYTES * self.starts.capacity()
+            + self.trace_states.memory_bytes()
+            + self.names.memory_bytes()
+            + self.attributes.memory_bytes()
+            + self.events.memory_bytes()
+            + self.links.memory_bytes()
+            + self.status_messages.memory_bytes()
+            + self.envelopes.memory_bytes()
     }
 
     /// The batch. Fails when a text is not UTF-8, and when a column holds more than a batch can.

@@ -5,15 +5,15 @@
 //! fields ignored, `null` and missing both mean the default. Names of enums and the snake_case keys of the
 //! protobuf files are read too, though never written.
 
+pub(super) mod lists;
 pub(super) mod object;
 pub(super) mod read;
 mod scalars;
 mod surrogates;
+pub(super) mod text;
 pub mod write;
 
 use std::fmt;
-
-use serde_json::Value;
 
 use super::values;
 use crate::attributes::{Attribute, AttributeValue};
@@ -38,7 +38,7 @@ pub(crate) fn any_value_text(value: &AttributeValue) -> String {
 
 /// The inverse of [`any_value_text`].
 pub(crate) fn any_value_from_text(text: &str) -> Result<AttributeValue, TextError> {
-    let json: Value = serde_json::from_str(text).map_err(|_| TextError)?;
+    let json = text::column_value(text)?;
     let value = read::any_value(&json).map_err(|_| TextError)?;
     Ok(values::from_any_value(&value))
 }
@@ -55,7 +55,7 @@ pub fn resource_text(resource: &Resource) -> String {
 
 /// The inverse of [`resource_text`].
 pub(crate) fn resource_from_text(text: &str) -> Result<Resource, TextError> {
-    let json: Value = serde_json::from_str(text).map_err(|_| TextError)?;
+    let json = text::column_value(text)?;
     let (resource, schema_url) = read::resource_envelope(&json).map_err(|_| TextError)?;
     Ok(values::from_resource(resource.as_ref(), &schema_url))
 }
@@ -67,7 +67,7 @@ pub fn scope_text(scope: &Scope) -> String {
 
 /// The inverse of [`scope_text`].
 pub(crate) fn scope_from_text(text: &str) -> Result<Scope, TextError> {
-    let json: Value = serde_json::from_str(text).map_err(|_| TextError)?;
+    let json = text::column_value(text)?;
     let (scope, schema_url) = read::scope_envelope(&json).map_err(|_| TextError)?;
     Ok(values::from_scope(scope.as_ref(), &schema_url))
 }

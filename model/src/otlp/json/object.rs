@@ -11,20 +11,20 @@ pub(in crate::otlp) const NOT_HEX_ID: &[u8] = b"not hex";
 
 /// What is wrong with a field, and where, from the inside out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldError {
+pub(in crate::otlp) struct FieldError {
     path: Vec<String>,
     problem: &'static str,
 }
 
 impl FieldError {
-    pub(super) fn new(problem: &'static str) -> Self {
+    pub(in crate::otlp) fn new(problem: &'static str) -> Self {
         Self {
             path: Vec::new(),
             problem,
         }
     }
 
-    fn within(mut self, step: String) -> Self {
+    pub(in crate::otlp) fn within(mut self, step: String) -> Self {
         self.path.push(step);
         self
     }
@@ -49,7 +49,7 @@ impl From<FieldError> for DecodeError {
     }
 }
 
-pub(super) type Read<T> = Result<T, FieldError>;
+pub(in crate::otlp) type Read<T> = Result<T, FieldError>;
 
 /// A JSON object whose fields are read by name; `null` is the same as missing, and in place of an object the
 /// same as one without fields.
@@ -147,7 +147,7 @@ impl<'a> Object<'a> {
     }
 }
 
-fn snake_case(camel_case: &str) -> String {
+pub(super) fn snake_case(camel_case: &str) -> String {
     let mut text = String::with_capacity(camel_case.len() + 4);
     for letter in camel_case.chars() {
         if letter.is_ascii_uppercase() {

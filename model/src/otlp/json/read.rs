@@ -1,87 +1,18 @@
 //! OTLP JSON to protobuf messages.
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as ProtoValue;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,
 };
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use serde_json::Value;
 
 use super::object::{FieldError, Object, Read};
 use super::scalars::{base64_bytes, boolean, double, integer, string};
-use super::surrogates;
-use crate::otlp::DecodeError;
-
-pub(in crate::otlp) fn traces_request(
-    body: &[u8],
-) -> Result<ExportTraceServiceRequest, DecodeError> {
-    let json = parse(body)?;
-    let object = Object::of(&json)?;
-    Ok(ExportTraceServiceRequest {
-        resource_spans: object.list("resourceSpans", resource_spans)?,
-    })
-}
-
-pub(in crate::otlp) fn logs_request(body: &[u8]) -> Result<ExportLogsServiceRequest, DecodeError> {
-    let json = parse(body)?;
-    let object = Object::of(&json)?;
-    Ok(ExportLogsServiceRequest {
-        resource_logs: object.list("resourceLogs", resource_logs)?,
-    })
-}
-
-/// The JSON of a request, which is an object.
-fn parse(body: &[u8]) -> Result<Value, DecodeError> {
-    let json: Value = match serde_json::from_slice(body) {
-        Ok(json) => json,
-        Err(error) => match surrogates::replaced(body) {
-            Some(mended) => serde_json::from_slice(&mended).map_err(DecodeError::Json)?,
-            None => return Err(DecodeError::Json(error)),
-        },
-    };
-    if !json.is_object() {
-        return Err(FieldError::new("must be an object").into());
-    }
-    Ok(json)
-}
-
-/// Counts data points without reading what is in them.
-pub(in crate::otlp) fn metric_point_count(body: &[u8]) -> Result<u64, DecodeError> {
-    const KINDS: [&str; 5] = [
-        "gauge",
-        "sum",
-        "histogram",
-        "exponentialHistogram",
-        "summary",
-    ];
-    let json = parse(body)?;
-    let count_metric = |metric: &Value| {
-        let object = Object::of(metric)?;
-        let mut count = 0;
-        for kind in KINDS {
-            if let Some(data) = object.get(kind) {
-                count += Object::of(data)?.list("dataPoints", |_| Ok(()))?.len();
-            }
-        }
-        Ok(count)
-    };
-    let count_scope = |scope: &Value| {
-        let counts = Object::of(scope)?.list("metrics", count_metric)?;
-        Ok(counts.iter().sum::<usize>())
-    };
-    let count_resource = |resource: &Value| {
-        let counts = Object::of(resource)?.list("scopeMetrics", count_scope)?;
-        Ok(counts.iter().sum::<usize>())
-    };
-    let counts = Object::of(&json)?.list("resourceMetrics", count_resource)?;
-    Ok(counts.iter().sum::<usize>() as u64)
-}
 
 pub(super) fn any_value(value: &Value) -> Read<AnyValue> {
     let object = Object::of(value)?;
@@ -143,7 +74,7 @@ fn key_value(value: &Value) -> Read<KeyValue> {
     })
 }
 
-fn resource(value: &Value) -> Read<Resource> {
+pub(in crate::otlp) fn resource(value: &Value) -> Read<Resource> {
     let object = Object::of(value)?;
     Ok(Resource {
         attributes: object.list("attributes", key_value)?,
@@ -162,7 +93,7 @@ fn entity_ref(value: &Value) -> Read<EntityRef> {
     })
 }
 
-fn scope(value: &Value) -> Read<InstrumentationScope> {
+pub(in crate::otlp) fn scope(value: &Value) -> Read<InstrumentationScope> {
     let object = Object::of(value)?;
     Ok(InstrumentationScope {
         name: object.string("name")?,
@@ -187,27 +118,7 @@ pub(super) fn scope_envelope(value: &Value) -> Read<(Option<InstrumentationScope
     Ok((object.field("scope", scope)?, object.string("schemaUrl")?))
 }
 
-fn resource_spans(value: &Value) -> Read<ResourceSpans> {
-    let (resource, schema_url) = resource_envelope(value)?;
-    let scope_spans = Object::of(value)?.list("scopeSpans", scope_spans)?;
-    Ok(ResourceSpans {
-        resource,
-        scope_spans,
-        schema_url,
-    })
-}
-
-fn scope_spans(value: &Value) -> Read<ScopeSpans> {
-    let (scope, schema_url) = scope_envelope(value)?;
-    let spans = Object::of(value)?.list("spans", span)?;
-    Ok(ScopeSpans {
-        scope,
-        spans,
-        schema_url,
-    })
-}
-
-fn span(value: &Value) -> Read<Span> {
+pub(in crate::otlp) fn span(value: &Value) -> Read<Span> {
     let object = Object::of(value)?;
     Ok(Span {
         trace_id: object.id("traceId")?,
@@ -267,27 +178,7 @@ fn status_code_number(name: &str) -> Option<i32> {
     StatusCode::from_str_name(name).map(i32::from)
 }
 
-fn resource_logs(value: &Value) -> Read<ResourceLogs> {
-    let (resource, schema_url) = resource_envelope(value)?;
-    let scope_logs = Object::of(value)?.list("scopeLogs", scope_logs)?;
-    Ok(ResourceLogs {
-        resource,
-        scope_logs,
-        schema_url,
-    })
-}
-
-fn scope_logs(value: &Value) -> Read<ScopeLogs> {
-    let (scope, schema_url) = scope_envelope(value)?;
-    let log_records = Object::of(value)?.list("logRecords", log_record)?;
-    Ok(ScopeLogs {
-        scope,
-        log_records,
-        schema_url,
-    })
-}
-
-fn log_record(value: &Value) -> Read<LogRecord> {
+pub(in crate::otlp) fn log_record(value: &Value) -> Read<LogRecord> {
     let object = Object::of(value)?;
     Ok(LogRecord {
         time_unix_nano: object.u64("timeUnixNano")?,

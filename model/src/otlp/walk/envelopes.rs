@@ -2,8 +2,9 @@
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use super::wire::{Fields, Seen, delimited, each};
-use super::{Walk, values};
+use super::{Unusual, Walk, values};
 use crate::columns::{EnvelopesBuilder, ResourceKeys};
+use crate::otlp::limits::{RecordLimits, Room};
 
 /// `ExportTraceServiceRequest.resource_spans`, `ExportLogsServiceRequest.resource_logs`.
 const RESOURCES: u32 = delimited(1);
@@ -20,8 +21,11 @@ const ENVELOPE_LAST: u32 = 3;
 
 /// Columns that take records from their bytes.
 pub(super) trait RecordColumns {
-    /// Adds a record.
-    fn push(&mut self, record: &[u8]) -> Walk<()>;
+    /// Adds a record that is within the limits.
+    fn push(&mut self, record: &[u8], limits: &RecordLimits) -> Walk<()>;
+
+    /// The memory they hold.
+    fn memory_bytes(&self) -> usize;
 
     /// The columns of the surroundings, to be appended apart.
     fn envelopes(&mut self) -> &mut EnvelopesBuilder;
@@ -44,30 +48,75 @@ pub(super) fn count_records(body: &[u8]) -> Walk<(usize, usize)> {
 }
 
 /// Adds every record of a request.
-pub(super) fn walk(body: &[u8], columns: &mut impl RecordColumns) -> Walk<()> {
+pub(super) fn walk<C: RecordColumns>(
+    body: &[u8],
+    columns: &mut C,
+    limits: &RecordLimits,
+    room: &mut Room<'_>,
+) -> Walk<()> {
+    let mut walker = Walker {
+        columns,
+        limits,
+        room,
+        unchecked_bytes: 0,
+    };
     let mut fields = Fields::of(body);
     while let Some(key) = fields.key()? {
         match key {
-            RESOURCES => resource_records(fields.bytes()?, columns)?,
+            RESOURCES => walker.resource(fields.bytes()?)?,
             _ => fields.skip_unknown(key, REQUEST_LAST)?,
         }
     }
-    Ok(())
+    walker.check_room()
 }
 
-fn resource_records(message: &[u8], columns: &mut impl RecordColumns) -> Walk<()> {
-    let envelope = Envelope::of(message)?;
-    let resource = values::resource(envelope.inner, envelope.schema_url)?;
-    let mut keys = ResourceKeys::default();
-    each(message, SCOPES, |message| {
+/// Records are walked until they have this many bytes before it is looked at what their columns take: they take
+/// a multiple of it at most.
+const UNCHECKED_BYTES_MAX: usize = 256 << 10;
+
+struct Walker<'a, 'room, C> {
+    columns: &'a mut C,
+    limits: &'a RecordLimits,
+    room: &'a mut Room<'room>,
+    unchecked_bytes: usize,
+}
+
+impl<C: RecordColumns> Walker<'_, '_, C> {
+    fn resource(&mut self, message: &[u8]) -> Walk<()> {
         let envelope = Envelope::of(message)?;
-        let scope = values::scope(envelope.inner, envelope.schema_url)?;
-        let row_count = envelope.item_count;
-        columns
-            .envelopes()
-            .append(&resource, &mut keys, &scope, row_count);
-        each(message, RECORDS, |record| columns.push(record))
-    })
+        let resource = values::resource(envelope.inner, envelope.schema_url, self.limits)?;
+        let mut keys = ResourceKeys::default();
+        each(message, SCOPES, |message| {
+            let envelope = Envelope::of(message)?;
+            let scope = values::scope(envelope.inner, envelope.schema_url, self.limits)?;
+            let row_count = envelope.item_count;
+            self.columns
+                .envelopes()
+                .append(&resource, &mut keys, &scope, row_count);
+            each(message, RECORDS, |record| self.record(record))
+        })
+    }
+
+    fn record(&mut self, record: &[u8]) -> Walk<()> {
+        if record.len() > self.limits.record_bytes {
+            return Err(Unusual);
+        }
+        self.columns.push(record, self.limits)?;
+        self.unchecked_bytes += record.len();
+        if self.unchecked_bytes > UNCHECKED_BYTES_MAX {
+            self.check_room()?;
+        }
+        Ok(())
+    }
+
+    fn check_room(&mut self) -> Walk<()> {
+        self.unchecked_bytes = 0;
+        if self.room.has(self.columns.memory_bytes()) {
+            Ok(())
+        } else {
+            Err(Unusual)
+        }
+    }
 }
 
 /// What a message says about all its items, wherever in it that stands.

@@ -4,8 +4,9 @@
 use super::envelopes::RecordColumns;
 use super::values::{column_value, push_attribute};
 use super::wire::{Fields, Seen, delimited, fixed32, fixed64, varint};
-use super::{Unusual, Walk};
+use super::{Unusual, Walk, within};
 use crate::columns::{ColumnValue, EnvelopesBuilder, LogBatchBuilder, LogRow};
+use crate::otlp::limits::RecordLimits;
 use crate::time::UnixNanos;
 
 /// `LogRecord`.
@@ -26,7 +27,7 @@ mod log_record {
 }
 
 impl RecordColumns for LogBatchBuilder {
-    fn push(&mut self, record: &[u8]) -> Walk<()> {
+    fn push(&mut self, record: &[u8], limits: &RecordLimits) -> Walk<()> {
         let mut row = LogRow {
             time: UnixNanos(0),
             observed_time: UnixNanos(0),
@@ -39,20 +40,31 @@ impl RecordColumns for LogBatchBuilder {
             body: ColumnValue::Absent,
             dropped_attributes_count: 0,
         };
+        let mut attributes = 0;
         let mut seen = Seen::default();
         let mut fields = Fields::of(record);
         while let Some(key) = fields.key()? {
             match key {
-                log_record::ATTRIBUTES => push_attribute(fields.bytes()?, &mut self.attributes)?,
+                log_record::ATTRIBUTES => {
+                    attributes += 1;
+                    push_attribute(fields.bytes()?, &mut self.attributes, limits)?;
+                }
                 _ if key >> 3 > log_record::LAST => fields.skip(key)?,
                 _ => {
                     seen.once(key)?;
-                    read_singular(&mut row, key, &mut fields)?;
+                    read_singular(&mut row, key, &mut fields, limits)?;
                 }
             }
         }
+        within(attributes, limits.attributes)?;
+        let longest_text = row.severity_text.len().max(row.event_name.len());
+        within(longest_text, limits.value_bytes)?;
         self.finish_row(&row);
         Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory_bytes()
     }
 
     fn envelopes(&mut self) -> &mut EnvelopesBuilder {
@@ -61,13 +73,22 @@ impl RecordColumns for LogBatchBuilder {
 }
 
 #[inline]
-fn read_singular<'a>(row: &mut LogRow<'a>, key: u32, fields: &mut Fields<'a>) -> Walk<()> {
+fn read_singular<'a>(
+    row: &mut LogRow<'a>,
+    key: u32,
+    fields: &mut Fields<'a>,
+    limits: &RecordLimits,
+) -> Walk<()> {
     match key {
         log_record::TIME_UNIX_NANO => row.time = UnixNanos(fields.fixed64()?),
         log_record::OBSERVED_TIME_UNIX_NANO => row.observed_time = UnixNanos(fields.fixed64()?),
         log_record::SEVERITY_NUMBER => row.severity_number = fields.varint_i32()?,
         log_record::SEVERITY_TEXT => row.severity_text = fields.bytes()?,
-        log_record::BODY => row.body = column_value(Some(fields.bytes()?))?,
+        log_record::BODY => {
+            let body = fields.bytes()?;
+            within(body.len(), limits.body_bytes)?;
+            row.body = column_value(Some(body))?;
+        }
         log_record::DROPPED_ATTRIBUTES_COUNT => {
             row.dropped_attributes_count = fields.varint_u32()?;
         }

@@ -1,7 +1,7 @@
 //! Writes the same request in other bytes: fields in another order, unknown fields between them.
 
 /// A field of text, bytes or a message.
-pub(super) fn delimited(tag: u64, bytes: &[u8]) -> Vec<u8> {
+pub(in crate::otlp) fn delimited(tag: u64, bytes: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     push_varint(&mut field, tag << 3 | 2);
     push_varint(&mut field, bytes.len() as u64);

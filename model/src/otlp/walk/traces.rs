@@ -4,11 +4,12 @@
 use super::envelopes::RecordColumns;
 use super::values::push_attribute;
 use super::wire::{Fields, Seen, delimited, fixed32, fixed64, varint};
-use super::{Unusual, Walk};
+use super::{Unusual, Walk, within};
 use crate::columns::{
     EnvelopesBuilder, EventsBuilder, LinkRow, LinksBuilder, SpanBatchBuilder, SpanRow,
 };
 use crate::ids::{SpanId, TraceId};
+use crate::otlp::limits::RecordLimits;
 use crate::time::UnixNanos;
 
 /// `Span`.
@@ -64,11 +65,16 @@ mod status {
 }
 
 impl RecordColumns for SpanBatchBuilder {
-    fn push(&mut self, record: &[u8]) -> Walk<()> {
+    fn push(&mut self, record: &[u8], limits: &RecordLimits) -> Walk<()> {
         let mut span = SpanFields::default();
-        span.read(record, self)?;
+        span.read(record, self, limits)?;
+        within(span.longest_text(), limits.value_bytes)?;
         self.finish_row(&span.row()?);
         Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory_bytes()
     }
 
     fn envelopes(&mut self) -> &mut EnvelopesBuilder {
@@ -96,14 +102,29 @@ struct SpanFields<'a> {
 
 impl<'a> SpanFields<'a> {
     /// Pushes attributes, events and links to the columns as they come.
-    fn read(&mut self, record: &'a [u8], columns: &mut SpanBatchBuilder) -> Walk<()> {
+    fn read(
+        &mut self,
+        record: &'a [u8],
+        columns: &mut SpanBatchBuilder,
+        limits: &RecordLimits,
+    ) -> Walk<()> {
+        let (mut attributes, mut events, mut links) = (0, 0, 0);
         let mut seen = Seen::default();
         let mut fields = Fields::of(record);
         while let Some(key) = fields.key()? {
             match key {
-                span::ATTRIBUTES => push_attribute(fields.bytes()?, &mut columns.attributes)?,
-                span::EVENTS => push_event(fields.bytes()?, &mut columns.events)?,
-                span::LINKS => push_link(fields.bytes()?, &mut columns.links)?,
+                span::ATTRIBUTES => {
+                    attributes += 1;
+                    push_attribute(fields.bytes()?, &mut columns.attributes, limits)?;
+                }
+                span::EVENTS => {
+                    events += 1;
+                    push_event(fields.bytes()?, &mut columns.events, limits)?;
+                }
+                span::LINKS => {
+                    links += 1;
+                    push_link(fields.bytes()?, &mut columns.links, limits)?;
+                }
                 _ if key >> 3 > span::LAST => fields.skip(key)?,
                 _ => {
                     seen.once(key)?;
@@ -111,7 +132,14 @@ impl<'a> SpanFields<'a> {
                 }
             }
         }
-        Ok(())
+        within(attributes, limits.attributes)?;
+        within(events, limits.events)?;
+        within(links, limits.links)
+    }
+
+    fn longest_text(&self) -> usize {
+        let message = self.status.map_or(0, |(_, message)| message.len());
+        self.name.len().max(self.trace_state.len()).max(message)
     }
 
     #[inline]
@@ -184,7 +212,8 @@ fn read_status(message: &[u8]) -> Walk<(i32, &[u8])> {
     Ok((code, text))
 }
 
-fn push_event(message: &[u8], columns: &mut EventsBuilder) -> Walk<()> {
+fn push_event(message: &[u8], columns: &mut EventsBuilder, limits: &RecordLimits) -> Walk<()> {
+    let mut attributes = 0;
     let mut time = UnixNanos(0);
     let mut name: &[u8] = &[];
     let mut dropped_attributes_count = 0;
@@ -192,7 +221,10 @@ fn push_event(message: &[u8], columns: &mut EventsBuilder) -> Walk<()> {
     let mut fields = Fields::of(message);
     while let Some(key) = fields.key()? {
         match key {
-            event::ATTRIBUTES => push_attribute(fields.bytes()?, &mut columns.attributes)?,
+            event::ATTRIBUTES => {
+                attributes += 1;
+                push_attribute(fields.bytes()?, &mut columns.attributes, limits)?;
+            }
             event::TIME_UNIX_NANO => {
                 seen.once(key)?;
                 time = UnixNanos(fields.fixed64()?);
@@ -208,17 +240,21 @@ fn push_event(message: &[u8], columns: &mut EventsBuilder) -> Walk<()> {
             _ => fields.skip_unknown(key, event::LAST)?,
         }
     }
+    within(attributes, limits.attributes)?;
+    within(name.len(), limits.value_bytes)?;
     columns.push(time.to_column(), name, dropped_attributes_count);
     Ok(())
 }
 
-fn push_link(message: &[u8], columns: &mut LinksBuilder) -> Walk<()> {
+fn push_link(message: &[u8], columns: &mut LinksBuilder, limits: &RecordLimits) -> Walk<()> {
+    let mut attributes = 0;
     let mut row = LinkRow::default();
     let mut seen = Seen::default();
     let mut fields = Fields::of(message);
     while let Some(key) = fields.key()? {
         if key == link::ATTRIBUTES {
-            push_attribute(fields.bytes()?, &mut columns.attributes)?;
+            attributes += 1;
+            push_attribute(fields.bytes()?, &mut columns.attributes, limits)?;
             continue;
         }
         if key >> 3 > link::LAST {
@@ -235,6 +271,8 @@ fn push_link(message: &[u8], columns: &mut LinksBuilder) -> Walk<()> {
             _ => return Err(Unusual),
         }
     }
+    within(attributes, limits.attributes)?;
+    within(row.trace_state.len(), limits.value_bytes)?;
     columns.push(&row);
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::wire::{Fields, Seen, delimited, fixed64, short, varint};
 use super::{Unusual, Walk};
 use crate::attributes::{Attribute, AttributeValue};
 use crate::columns::{AttributesBuilder, ColumnValue};
-use crate::otlp::limits::MAX_VALUE_DEPTH;
+use crate::otlp::limits::{MAX_VALUE_DEPTH, RecordLimits};
 use crate::resource::{EntityRef, Resource, Scope};
 
 /// `KeyValue`.
@@ -69,7 +69,14 @@ mod scope {
 
 /// Adds an attribute to the row being built.
 #[inline]
-pub(super) fn push_attribute(message: &[u8], columns: &mut AttributesBuilder) -> Walk<()> {
+pub(super) fn push_attribute(
+    message: &[u8],
+    columns: &mut AttributesBuilder,
+    limits: &RecordLimits,
+) -> Walk<()> {
+    if message.len() > limits.value_bytes {
+        return Err(Unusual);
+    }
     if let Some((key, text)) = short_text(message) {
         columns.push_text(key, text);
         return Ok(());
@@ -224,8 +231,16 @@ fn owned_text(bytes: &[u8]) -> Walk<String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Unusual)
 }
 
-/// A resource, from its message if there is one.
-pub(super) fn resource(message: Option<&[u8]>, schema_url: &str) -> Walk<Resource> {
+/// A resource, from its message if there is one, within the limits.
+pub(super) fn resource(
+    message: Option<&[u8]>,
+    schema_url: &str,
+    limits: &RecordLimits,
+) -> Walk<Resource> {
+    // Smaller than one value may be: none of it can be over.
+    if message.map_or(0, <[u8]>::len).max(schema_url.len()) > limits.value_bytes {
+        return Err(Unusual);
+    }
     let mut resource = Resource {
         is_present: message.is_some(),
         schema_url: schema_url.to_owned(),
@@ -238,6 +253,9 @@ pub(super) fn resource(message: Option<&[u8]>, schema_url: &str) -> Walk<Resourc
             resource::ATTRIBUTES => {
                 let attribute = attribute(fields.bytes()?, MAX_VALUE_DEPTH)?;
                 resource.attributes.push(attribute);
+                if resource.attributes.len() > limits.attributes {
+                    return Err(Unusual);
+                }
             }
             resource::DROPPED_ATTRIBUTES_COUNT => {
                 seen.once(key)?;
@@ -274,8 +292,16 @@ fn entity_ref(message: &[u8]) -> Walk<EntityRef> {
     Ok(reference)
 }
 
-/// A scope, from its message if there is one.
-pub(super) fn scope(message: Option<&[u8]>, schema_url: &str) -> Walk<Scope> {
+/// A scope, from its message if there is one, within the limits.
+pub(super) fn scope(
+    message: Option<&[u8]>,
+    schema_url: &str,
+    limits: &RecordLimits,
+) -> Walk<Scope> {
+    // Smaller than one value may be: none of it can be over.
+    if message.map_or(0, <[u8]>::len).max(schema_url.len()) > limits.value_bytes {
+        return Err(Unusual);
+    }
     let mut scope = Scope {
         is_present: message.is_some(),
         schema_url: schema_url.to_owned(),
@@ -296,6 +322,9 @@ pub(super) fn scope(message: Option<&[u8]>, schema_url: &str) -> Walk<Scope> {
             scope::ATTRIBUTES => {
                 let attribute = attribute(fields.bytes()?, MAX_VALUE_DEPTH)?;
                 scope.attributes.push(attribute);
+                if scope.attributes.len() > limits.attributes {
+                    return Err(Unusual);
+                }
             }
             scope::DROPPED_ATTRIBUTES_COUNT => {
                 seen.once(key)?;

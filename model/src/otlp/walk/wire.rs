@@ -40,6 +40,11 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// What has not been read.
+    pub(in crate::otlp) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn of(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
@@ -164,7 +169,7 @@ pub(super) fn short(wanted: u32, message: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Calls `visit` with every value of the field `wanted`, which is length-delimited, and skips the others.
 #[inline]
-pub(super) fn each<'a>(
+pub(in crate::otlp) fn each<'a>(
     message: &'a [u8],
     wanted: u32,
     mut visit: impl FnMut(&'a [u8]) -> Walk<()>,

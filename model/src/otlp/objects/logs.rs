@@ -4,11 +4,12 @@ use arrow_array::RecordBatch;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::LogRecord as ProtoLogRecord;
 
-use super::DecodeError;
-use super::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
-use super::reject::{Rejected, Rejections};
-use super::values::{column_value, from_resource, from_scope, push_attributes};
+use super::values::{column_value, push_attributes};
 use crate::columns::{LogBatchBuilder, LogRow, ResourceKeys};
+use crate::otlp::DecodeError;
+use crate::otlp::limits::{MAX_VALUE_DEPTH, attributes_fit, value_fits};
+use crate::otlp::reject::{Rejected, Rejections};
+use crate::otlp::values::{from_resource, from_scope};
 use crate::time::UnixNanos;
 
 /// Drops what cannot be taken from `request`, and makes a batch of the rest.

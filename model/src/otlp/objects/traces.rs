@@ -4,12 +4,14 @@ use arrow_array::RecordBatch;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
-use super::limits::{MAX_VALUE_DEPTH, attributes_fit};
-use super::reject::{Rejected, Rejections, quoted};
-use super::values::{from_resource, from_scope, push_attributes};
-use super::{DecodeError, json};
+use super::values::push_attributes;
 use crate::columns::{LinkRow, ResourceKeys, SpanBatchBuilder, SpanRow};
 use crate::ids::{IdError, SpanId, TraceId};
+use crate::otlp::DecodeError;
+use crate::otlp::limits::{MAX_VALUE_DEPTH, attributes_fit};
+use crate::otlp::reject::id_problem;
+use crate::otlp::reject::{Rejected, Rejections, quoted};
+use crate::otlp::values::{from_resource, from_scope};
 use crate::time::UnixNanos;
 
 /// Drops what cannot be taken from `request`, and makes a batch of the rest.
@@ -65,14 +67,6 @@ fn problem_of(span: &ProtoSpan, envelope_fits: bool) -> Option<String> {
             .iter()
             .all(|link| attributes_fit(&link.attributes));
     (!fits).then(|| format!("a value is nested deeper than {MAX_VALUE_DEPTH} levels"))
-}
-
-fn id_problem(whose: &str, id: &[u8], error: IdError) -> String {
-    match error {
-        _ if id == json::object::NOT_HEX_ID => format!("{whose} {}", IdError::NotHex),
-        IdError::WrongLength { actual: 0, .. } => format!("{whose} id is missing"),
-        error => format!("{whose} {error}"),
-    }
 }
 
 fn to_batch(request: &ExportTraceServiceRequest) -> Result<RecordBatch, DecodeError> {

@@ -1,0 +1,26 @@
+//! What fuzz targets need of the inside.
+
+use bytes::Bytes;
+
+use crate::admission::Admission;
+use crate::receiver::decode::{Compression, decompress};
+
+/// The length of a body after decompression, or why it is refused. `coding` is a value of `Content-Encoding`.
+///
+/// # Errors
+/// When the coding is unknown, the body is not valid in it, or it is longer than `limit_bytes`.
+pub fn unpack(coding: &str, body: &[u8], limit_bytes: usize) -> Result<usize, String> {
+    let unpack = || {
+        let compression = Compression::from_name(Some(coding))?;
+        let mut ticket = Admission::new(4 * limit_bytes, 10).ticket(None)?;
+        decompress(
+            compression,
+            Bytes::copy_from_slice(body),
+            limit_bytes,
+            &mut ticket,
+        )
+    };
+    unpack()
+        .map(|unpacked| unpacked.len())
+        .map_err(|refusal: crate::error::Refusal| refusal.message())
+}

@@ -1,0 +1,90 @@
+//! What each target does with its bytes, and what must hold whatever they are. Also the tests of the collector
+//! call these functions, with the seeds in `corpus/`.
+
+use bytes::Bytes;
+use model::Signal;
+use model::otlp::{
+    DecodeError, Encoding, RecordLimits, count_metric_points, decode_within, replay,
+};
+
+/// What decoding may ask for beside its body. Less than the fuzzer's own limit, so that memory that is used
+/// without being asked for ends the run.
+const ROOM_BYTES: usize = 64 << 20;
+
+/// Limits that short inputs can reach.
+const LIMITS: RecordLimits = RecordLimits {
+    attributes: 4,
+    value_bytes: 32,
+    body_bytes: 64,
+    events: 3,
+    links: 3,
+    record_bytes: 512,
+};
+
+/// OTLP spans in protobuf.
+pub fn otlp_traces_protobuf(input: &[u8]) {
+    otlp(Signal::Traces, Encoding::Protobuf, input);
+}
+
+/// OTLP log records in protobuf.
+pub fn otlp_logs_protobuf(input: &[u8]) {
+    otlp(Signal::Logs, Encoding::Protobuf, input);
+}
+
+/// OTLP spans in JSON.
+pub fn otlp_traces_json(input: &[u8]) {
+    otlp(Signal::Traces, Encoding::Json, input);
+}
+
+/// OTLP log records in JSON.
+pub fn otlp_logs_json(input: &[u8]) {
+    otlp(Signal::Logs, Encoding::Json, input);
+}
+
+/// OTLP metrics, which are only counted.
+pub fn otlp_metrics(input: &[u8]) {
+    for encoding in [Encoding::Protobuf, Encoding::Json] {
+        if let Ok(count) = count_metric_points(encoding, input) {
+            assert!(count <= input.len() as u64, "more points than bytes");
+        }
+    }
+}
+
+/// Under narrow limits and under the usual ones: what is acknowledged is what a start replays.
+fn otlp(signal: Signal, encoding: Encoding, input: &[u8]) {
+    for limits in [LIMITS, RecordLimits::default()] {
+        let mut left = ROOM_BYTES;
+        let mut take = |bytes: usize| {
+            let is_there = bytes <= left;
+            left = left.saturating_sub(bytes);
+            is_there
+        };
+        let body = Bytes::copy_from_slice(input);
+        let accepted = match decode_within(signal, encoding, body, &limits, &mut take) {
+            Ok(accepted) => accepted,
+            Err(DecodeError::NoRoom) => continue,
+            Err(error) => {
+                assert!(!error.to_string().is_empty(), "an error without a text");
+                continue;
+            }
+        };
+        let replayed = replay(signal, &accepted.payload);
+        assert_eq!(replayed.ok().as_ref(), Some(&accepted.batch), "replay");
+        if let Some(rejected) = accepted.rejected {
+            assert!(rejected.count > 0 && !rejected.reason.is_empty());
+        }
+    }
+}
+
+/// Compressed bodies: the first byte says how.
+#[cfg(feature = "collector")]
+pub fn compression(input: &[u8]) {
+    const LIMIT_BYTES: usize = 1 << 20;
+    let Some((first, body)) = input.split_first() else {
+        return;
+    };
+    let coding = ["gzip", "zstd", "deflate", "identity"][usize::from(first % 4)];
+    if let Ok(length) = collector::testing::unpack(coding, body, LIMIT_BYTES) {
+        assert!(length <= LIMIT_BYTES, "unpacked past the limit");
+    }
+}

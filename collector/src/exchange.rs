@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::metrics::CollectorMetrics;
 use crate::reason::Reason;
 use crate::receiver::{Protocol, Service};
-use crate::senders::{Complaint, Event, Peer, Sender};
+use crate::senders::{Complaint, Event, Sender};
 
 /// Clocks of well-kept machines are seconds apart at most, and exporters hold records for seconds.
 const AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
@@ -50,9 +50,8 @@ impl Exchange {
         service: Option<Service>,
         protocol: Protocol,
     ) -> Self {
-        let peer = request.extensions().get::<Peer>().copied();
         Self {
-            sender: Sender::of(peer, request.headers()),
+            sender: Sender::of(request),
             service,
             protocol,
             began: Instant::now(),

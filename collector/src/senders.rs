@@ -6,7 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use access::SenderName;
+use http::Request;
 use http::header::USER_AGENT;
 use model::UnixNanos;
 use parking_lot::Mutex;
@@ -29,16 +30,20 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) struct Sender {
     address: Option<IpAddr>,
     user_agent: String,
+    name: Option<SenderName>,
 }
 
 impl Sender {
     /// The sender of a request with this head.
-    pub(crate) fn of(peer: Option<Peer>, headers: &HeaderMap) -> Self {
-        let user_agent = headers.get(USER_AGENT).map(|value| value.as_bytes());
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let peer = request.extensions().get::<Peer>().copied();
+        let user_agent = request.headers().get(USER_AGENT);
+        let user_agent = user_agent.map(|value| value.as_bytes());
         let user_agent = String::from_utf8_lossy(user_agent.unwrap_or_default());
         Self {
             address: peer.map(|Peer(address)| address.ip().to_canonical()),
             user_agent: bounded(&user_agent),
+            name: request.extensions().get().cloned(),
         }
     }
 }
@@ -76,6 +81,8 @@ pub struct SenderReport {
     pub address: Option<IpAddr>,
     /// What it calls itself; empty when it does not.
     pub user_agent: String,
+    /// The name of the token it showed.
+    pub token_name: Option<String>,
     /// How it sends, such as `otlp_grpc`.
     pub protocols: BTreeSet<&'static str>,
     /// Services whose telemetry came from it, at most 32.
@@ -161,6 +168,7 @@ impl SenderReport {
         Self {
             address: sender.address,
             user_agent: sender.user_agent.clone(),
+            token_name: sender.name.as_ref().map(SenderName::to_string),
             protocols: BTreeSet::new(),
             services: BTreeSet::new(),
             first_seen: at,
@@ -239,6 +247,7 @@ mod tests {
         Sender {
             address: Some(IpAddr::from([10, 0, 0, 7])),
             user_agent: user_agent.to_owned(),
+            name: None,
         }
     }
 

@@ -14,6 +14,8 @@ pub struct IngestSender {
     pub address: Option<String>,
     /// What it calls itself; empty when it does not.
     pub user_agent: String,
+    /// The name of the token it showed.
+    pub token_name: Option<String>,
     /// How it sends, such as `otlp_grpc`.
     pub protocols: Vec<String>,
     /// Services whose telemetry came from it.

@@ -14,6 +14,7 @@ fn sender(it: SenderReport) -> IngestSender {
     IngestSender {
         address: it.address.map(|address| address.to_string()),
         user_agent: it.user_agent,
+        token_name: it.token_name,
         protocols: it.protocols.into_iter().map(str::to_owned).collect(),
         services: it.services.into_iter().collect(),
         first_seen: it.first_seen,

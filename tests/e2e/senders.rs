@@ -123,6 +123,12 @@ async fn an_sdk_sends_with_a_token_in_its_headers_and_nothing_shows_the_token() 
     let json = [("content-type", "application/json")];
     let answer = stranger.post("/v1/traces", &json, "{}").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let status = spandrel.api.get_json("/api/v1/status/ingest").await;
+    let senders = status["senders"].as_array().unwrap();
+    let mut names: Vec<_> = senders.iter().map(|it| it["token_name"].as_str()).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names, [None, Some("python")]);
     for path in ["/metrics", "/api/v1/status", "/api/v1/status/ingest"] {
         let text = spandrel.api.get(path).await.text();
         assert!(!text.contains(&token), "{path}");

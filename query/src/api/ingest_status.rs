@@ -21,6 +21,7 @@ struct IngestBody {
 struct Sender {
     address: Option<String>,
     user_agent: String,
+    token_name: Option<String>,
     protocols: Vec<String>,
     services: Vec<String>,
     first_seen_unix_nano: String,
@@ -62,6 +63,7 @@ fn sender(it: IngestSender) -> Sender {
     Sender {
         address: it.address,
         user_agent: it.user_agent,
+        token_name: it.token_name,
         protocols: it.protocols,
         services: it.services,
         first_seen_unix_nano: it.first_seen.0.to_string(),

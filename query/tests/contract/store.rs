@@ -236,6 +236,7 @@ fn sender_with_a_problem() -> IngestSender {
     IngestSender {
         address: Some("127.0.0.1".to_owned()),
         user_agent: "OTel-OTLP-Exporter-Python/1.37.0".to_owned(),
+        token_name: Some("shop".to_owned()),
         protocols: vec!["otlp_http".to_owned()],
         services: vec!["checkout".to_owned()],
         first_seen: UnixNanos(4),

@@ -35,7 +35,7 @@ export function Senders() {
       )}
       <ul>
         {senders.slice(0, LISTED_MAX).map((sender) => (
-          <Sender key={`${sender.address} ${sender.user_agent}`} sender={sender} now={now} />
+          <Sender key={`${sender.address} ${sender.user_agent} ${sender.token_name}`} sender={sender} now={now} />
         ))}
       </ul>
       {unlisted > 0 && <p class="muted">{plural(unlisted, 'more sender')} without problems.</p>}
@@ -51,6 +51,7 @@ function Sender({ sender, now }: { sender: IngestSender; now: number }) {
       <div class="sender-head">
         <b class="mono">{sender.user_agent || 'A program without a name'}</b>
         <span class="muted">
+          {sender.token_name !== null && <>as {sender.token_name} </>}
           {sender.address !== null && <>from {sender.address} by </>}
           {protocols}, {age(BigInt(sender.last_seen_unix_nano), now)}
         </span>

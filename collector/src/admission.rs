@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -33,6 +34,7 @@ struct Shared {
     limit: Use,
     held: Mutex<Held>,
     backoff: Backoff,
+    is_memory_short: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ impl Admission {
                 limit,
                 held: Mutex::default(),
                 backoff: Backoff::default(),
+                is_memory_short: AtomicBool::new(false),
             }),
         }
     }
@@ -104,11 +107,25 @@ impl Admission {
             bytes: 0,
             requests: 1,
         };
-        if ticket.take(one) {
+        if self.may_begin() && ticket.take(one) {
             Ok(ticket)
         } else {
             Err(self.overloaded())
         }
+    }
+
+    /// While memory is short, one request at a time is taken: with none at all, nothing would ever get better by
+    /// what it brings about, such as a seal.
+    fn may_begin(&self) -> bool {
+        !self.shared.is_memory_short.load(Ordering::Relaxed)
+            || self.shared.held.lock().total.requests == 0
+    }
+
+    /// Tells whether the process holds more memory than it should.
+    pub(crate) fn set_memory_short(&self, is_short: bool) {
+        self.shared
+            .is_memory_short
+            .store(is_short, Ordering::Relaxed);
     }
 
     /// The bytes held by all tickets.
@@ -296,6 +313,18 @@ mod tests {
         assert!(admission.ticket(connection(2)).is_err());
         drop((tickets, other));
         assert!(admission.shared.held.lock().by_connection.is_empty());
+    }
+
+    #[test]
+    fn while_memory_is_short_one_request_at_a_time_is_taken() {
+        let admission = Admission::new(1000, 100);
+        admission.set_memory_short(true);
+        let only = admission.ticket(connection(1)).unwrap();
+        assert!(admission.ticket(connection(2)).is_err());
+        drop(only);
+        let _next = admission.ticket(connection(2)).unwrap();
+        admission.set_memory_short(false);
+        assert!(admission.ticket(connection(1)).is_ok());
     }
 
     #[test]

@@ -41,16 +41,16 @@ pub struct CollectorArgs {
     pub zipkin_listen: Option<SocketAddr>,
 
     /// The largest export request, both as sent and after decompression. Larger ones are refused
-    /// for good (413, RESOURCE_EXHAUSTED).
-    #[arg(long, env = "SPANDREL_MAX_REQUEST_BYTES", default_value = "64MiB")]
+    /// for good (413, RESOURCE_EXHAUSTED). [default: a quarter of --max-in-flight-bytes, 64MiB at most]
+    #[arg(long, env = "SPANDREL_MAX_REQUEST_BYTES")]
     #[arg(value_name = "BYTES", value_parser = parse_bytes)]
-    pub max_request_bytes: NonZeroUsize,
+    pub max_request_bytes: Option<NonZeroUsize>,
 
     /// How many bytes of export requests may be in memory at once. Beyond that senders are asked
-    /// to come back (503, UNAVAILABLE).
-    #[arg(long, env = "SPANDREL_MAX_IN_FLIGHT_BYTES", default_value = "256MiB")]
+    /// to come back (503, UNAVAILABLE). [default: a quarter of --memory, 256MiB at most]
+    #[arg(long, env = "SPANDREL_MAX_IN_FLIGHT_BYTES")]
     #[arg(value_name = "BYTES", value_parser = parse_bytes)]
-    pub max_in_flight_bytes: NonZeroUsize,
+    pub max_in_flight_bytes: Option<NonZeroUsize>,
 
     /// How many export requests may be in memory at once. Beyond that senders are asked to come back.
     #[arg(long, env = "SPANDREL_MAX_IN_FLIGHT_REQUESTS", default_value = "4096")]
@@ -166,12 +166,21 @@ pub enum ConfigError {
 // gRPC frames carry a 32 bit length, and half of that is far beyond any sensible export request.
 const REQUEST_BYTES_MAX: usize = i32::MAX as usize;
 
+/// What OTLP recommends; larger requests are better sent as several.
+const REQUEST_BYTES_DEFAULT_MAX: usize = 64 << 20;
+/// Where nobody says how much memory there is.
+const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
+
 impl TryFrom<CollectorArgs> for CollectorConfig {
     type Error = ConfigError;
 
     fn try_from(args: CollectorArgs) -> Result<Self, ConfigError> {
-        let max_request_bytes = args.max_request_bytes.get();
-        let max_in_flight_bytes = args.max_in_flight_bytes.get();
+        let in_flight = args.max_in_flight_bytes;
+        let max_in_flight_bytes = in_flight.map_or(IN_FLIGHT_BYTES_MAX, NonZeroUsize::get);
+        let max_request_bytes = args.max_request_bytes.map_or(
+            (max_in_flight_bytes / 4).clamp(1, REQUEST_BYTES_DEFAULT_MAX),
+            NonZeroUsize::get,
+        );
         at_most("--max-request-bytes", max_request_bytes, REQUEST_BYTES_MAX)?;
         at_most(
             "--max-in-flight-bytes",

@@ -17,14 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
 use crate::doors;
+use crate::handles;
 use crate::ingest_status;
 use crate::logging::LogArgs;
+use crate::memory::{Available, Budget, MemoryArgs};
+use crate::memory_guard;
 
 /// Settings of every part of the server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
     #[command(flatten)]
@@ -74,11 +79,14 @@ impl Server {
     /// # Errors
     /// When a setting cannot work, an address is busy, or the data directory cannot be opened.
     pub(crate) async fn start(args: ServeArgs, shutdown: CancellationToken) -> Result<Self> {
-        let storage_config = StorageConfig::try_from(args.storage)?;
-        let collector_config = CollectorConfig::try_from(args.collector)?;
-        let query_config = QueryConfig::try_from(args.query)?;
-
-        let access = Arc::new(Access::try_from(args.access)?);
+        handles::raise_limit();
+        let Settings {
+            access,
+            budget,
+            storage: storage_config,
+            collector: collector_config,
+            query: query_config,
+        } = Settings::check(args)?;
         let (receivers, http) =
             doors::open(&access, &collector_config, query_config.http_listen).await?;
         let addresses = Addresses::of(&receivers, &http)?;
@@ -93,13 +101,7 @@ impl Server {
             data_dir: data_dir.clone(),
             retention_age: Some(storage_config.retention_age()),
         };
-        let opening_clock = Arc::clone(&clock);
-        let storage =
-            tokio::task::spawn_blocking(move || Storage::open(storage_config, opening_clock))
-                .await?
-                .with_context(|| {
-                    format!("cannot open the data directory {}", data_dir.display())
-                })?;
+        let storage = open_storage(storage_config, Arc::clone(&clock)).await?;
 
         let metrics = Arc::new(CollectorMetrics::new(&collector_config, Arc::clone(&clock)));
         let mut parts = JoinSet::new();
@@ -110,27 +112,32 @@ impl Server {
             Arc::clone(&metrics),
             shutdown.clone(),
         );
-        run_part(&mut parts, &shutdown, async { Ok(receiving.await?) });
+        // Questions are answered as long as something is received, `/readyz` among them: it goes first.
+        let stop_answering = CancellationToken::new();
+        let received = stop_answering.clone().drop_guard();
+        run_part(&mut parts, &shutdown, async {
+            let _received = received;
+            Ok(receiving.await?)
+        });
         let watching = doors::watch(Arc::clone(&access), shutdown.clone());
         run_part(&mut parts, &shutdown, watching);
-        let watched = storage.clone();
+        let guarding = memory_guard::watch(budget.bytes, Arc::clone(&metrics), shutdown.clone());
+        parts.spawn(async {
+            guarding.await;
+            Ok(())
+        });
         let backend = Backend {
             storage: storage.clone(),
             clock,
             server: info,
-            // Opening wrote and synced a file, unless the disk was full; since then only a failed
-            // write changes the answer.
-            is_ready_to_write: Arc::new(move || {
-                let status = watched.status();
-                status.is_wal_open && status.wal_error.is_none()
-            }),
+            is_ready_to_write: readiness(storage.clone(), shutdown.clone()),
             ingest: ingest_status::of(Arc::clone(&metrics)),
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
                 access.render_prometheus(out);
             })],
         };
-        let answering = query::run(query_config, http, backend, shutdown.clone());
+        let answering = query::run(query_config, http, backend, stop_answering);
         run_part(&mut parts, &shutdown, async {
             answering.await;
             Ok(())
@@ -179,6 +186,55 @@ impl Server {
         self.shutdown.cancel();
         self.wait().await
     }
+}
+
+/// The settings of the parts, checked.
+struct Settings {
+    access: Arc<Access>,
+    budget: Budget,
+    storage: StorageConfig,
+    collector: CollectorConfig,
+    query: QueryConfig,
+}
+
+impl Settings {
+    fn check(mut args: ServeArgs) -> Result<Self> {
+        let budget = Budget::new(&args.memory, Available::look());
+        budget.fill(&mut args.storage, &mut args.collector);
+        let storage = StorageConfig::try_from(args.storage)?;
+        let collector = CollectorConfig::try_from(args.collector)?;
+        tracing::info!(
+            budget_bytes = budget.bytes,
+            in_flight_bytes = collector.max_in_flight_bytes,
+            request_bytes = collector.max_request_bytes,
+            hot_bytes = storage.hot_bytes_max(),
+            seal_bytes = storage.seal_bytes(),
+            "memory"
+        );
+        Ok(Self {
+            access: Arc::new(Access::try_from(args.access)?),
+            budget,
+            storage,
+            collector,
+            query: QueryConfig::try_from(args.query)?,
+        })
+    }
+}
+
+async fn open_storage(config: StorageConfig, clock: Arc<dyn Clock>) -> Result<Storage> {
+    let data_dir = config.data_dir().to_path_buf();
+    tokio::task::spawn_blocking(move || Storage::open(config, clock))
+        .await?
+        .with_context(|| format!("cannot open the data directory {}", data_dir.display()))
+}
+
+/// Opening wrote and synced a file, unless the disk was full; since then only a failed write changes the answer,
+/// and being told to stop.
+fn readiness(storage: Storage, shutdown: CancellationToken) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    Arc::new(move || {
+        let status = storage.status();
+        !shutdown.is_cancelled() && status.is_wal_open && status.wal_error.is_none()
+    })
 }
 
 /// Runs a part of the server; when it ends, for whatever reason, the others stop as well.

@@ -27,8 +27,9 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_MIN_RETENTION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub min_retention: Duration,
     /// Memory held by records not yet in a split at which a split is written.
-    #[arg(long, env = "SPANDREL_SEAL_BYTES", default_value = "64MiB", value_parser = parse_byte_size)]
-    pub seal_bytes: NonZeroU64,
+    /// [default: half of --hot-bytes-max]
+    #[arg(long, env = "SPANDREL_SEAL_BYTES", value_parser = parse_byte_size)]
+    pub seal_bytes: Option<NonZeroU64>,
     /// Number of records not yet in a split at which a split is written.
     #[arg(long, env = "SPANDREL_SEAL_ROWS", default_value = "500000")]
     pub seal_rows: NonZeroU64,
@@ -40,8 +41,9 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "2000000")]
     pub compaction_rows_max: NonZeroU64,
     /// Memory held by records not yet in a split above which senders are told to retry later.
-    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", default_value = "128MiB", value_parser = parse_byte_size)]
-    pub hot_bytes_max: NonZeroU64,
+    /// [default: an eighth of --memory, 128MiB at most]
+    #[arg(long, env = "SPANDREL_HOT_BYTES_MAX", value_parser = parse_byte_size)]
+    pub hot_bytes_max: Option<NonZeroU64>,
     /// How long an append may wait for such memory before its sender is told.
     #[arg(long, env = "SPANDREL_APPEND_WAIT", default_value = "1s", value_parser = humantime::parse_duration)]
     pub append_wait: Duration,
@@ -107,6 +109,9 @@ pub enum ConfigError {
 /// below 2^31 rows.
 const SPLIT_ROWS_MAX: u64 = 100_000_000;
 
+/// Memory of records not yet in a split where nobody says how much there is.
+const HOT_BYTES_MAX: u64 = 128 << 20;
+
 /// Smallest size of the data directory: the largest export request fits twice, in the WAL and in a
 /// split.
 const MAX_DISK_BYTES_MIN: u64 = 64 << 20;
@@ -115,7 +120,8 @@ impl TryFrom<StorageArgs> for StorageConfig {
     type Error = ConfigError;
 
     fn try_from(args: StorageArgs) -> Result<Self, ConfigError> {
-        let (hot_bytes_max, seal_bytes) = (args.hot_bytes_max.get(), args.seal_bytes.get());
+        let hot_bytes_max = args.hot_bytes_max.map_or(HOT_BYTES_MAX, NonZeroU64::get);
+        let seal_bytes = args.seal_bytes.map_or(hot_bytes_max / 2, NonZeroU64::get);
         if hot_bytes_max <= seal_bytes {
             return Err(ConfigError::HotBelowSeal {
                 hot_bytes_max,
@@ -184,6 +190,16 @@ impl StorageConfig {
     /// The directory that holds everything.
     pub fn data_dir(&self) -> &std::path::Path {
         &self.data_dir
+    }
+
+    /// Memory held by records not yet in a split at which a split is written.
+    pub fn seal_bytes(&self) -> u64 {
+        self.seal_bytes
+    }
+
+    /// Memory held by records not yet in a split above which senders are told to retry later.
+    pub fn hot_bytes_max(&self) -> u64 {
+        self.hot_bytes_max
     }
 
     /// The age after which records are deleted.

@@ -48,6 +48,8 @@ pub struct CollectorMetrics {
     internal_errors: AtomicU64,
     admission: Admission,
     trimmed: TrimmedCounts,
+    held_bytes: AtomicU64,
+    budget_bytes: AtomicU64,
 }
 
 /// Signal, protocol and reason; the signal is `None` where a request did not say.
@@ -91,6 +93,8 @@ impl CollectorMetrics {
             internal_errors: AtomicU64::new(0),
             admission,
             trimmed: TrimmedCounts::default(),
+            held_bytes: AtomicU64::new(0),
+            budget_bytes: AtomicU64::new(0),
         }
     }
 
@@ -102,6 +106,14 @@ impl CollectorMetrics {
     /// The budget of bytes in flight.
     pub(crate) fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// Tells how much memory the process holds and may hold. While it is short of it, only one request is taken
+    /// at a time.
+    pub fn set_memory(&self, held_bytes: u64, budget_bytes: u64, is_short: bool) {
+        self.held_bytes.store(held_bytes, Ordering::Relaxed);
+        self.budget_bytes.store(budget_bytes, Ordering::Relaxed);
+        self.admission.set_memory_short(is_short);
     }
 
     /// What was left out of accepted records.

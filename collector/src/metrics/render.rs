@@ -15,6 +15,8 @@ const RECEIVED_BYTES: &str = "spandrel_ingest_received_bytes_total";
 const DURATION: &str = "spandrel_ingest_request_duration_seconds";
 const SIZE: &str = "spandrel_ingest_request_bytes";
 const IN_FLIGHT_BYTES: &str = "spandrel_ingest_in_flight_bytes";
+const MEMORY_HELD: &str = "spandrel_process_memory_bytes";
+const MEMORY_BUDGET: &str = "spandrel_process_memory_budget_bytes";
 const IN_FLIGHT_BYTES_MAX: &str = "spandrel_ingest_in_flight_bytes_max";
 
 /// The value of `signal` where a request did not say what it carries.
@@ -70,6 +72,30 @@ impl CollectorMetrics {
         head(out, IN_FLIGHT_BYTES_MAX, "gauge", help);
         sample(out, IN_FLIGHT_BYTES_MAX, "", limit as u64);
         self.trimmed.render(out);
+        self.render_memory(out);
+    }
+
+    /// Nothing where nobody looks at the memory of the process.
+    fn render_memory(&self, out: &mut String) {
+        let budget = self.budget_bytes.load(Ordering::Relaxed);
+        if budget == 0 {
+            return;
+        }
+        let help = "Memory the process holds, without mapped files.";
+        head(out, MEMORY_HELD, "gauge", help);
+        sample(
+            out,
+            MEMORY_HELD,
+            "",
+            self.held_bytes.load(Ordering::Relaxed),
+        );
+        head(
+            out,
+            MEMORY_BUDGET,
+            "gauge",
+            "Memory the process is to stay within.",
+        );
+        sample(out, MEMORY_BUDGET, "", budget);
     }
 
     /// Success is always listed, so that a rate of it can be asked for before the first request; what

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use collector::CollectorMetrics;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -20,17 +21,18 @@ pub(crate) async fn watch(
     budget_bytes: u64,
     metrics: Arc<CollectorMetrics>,
     shutdown: CancellationToken,
-) {
+) -> Result<()> {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_short = false;
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => return Ok(()),
             _ = ticks.tick() => {}
         }
         let Some(held_bytes) = process_memory::own_bytes() else {
-            return;
+            shutdown.cancelled().await;
+            return Ok(());
         };
         let was_short = is_short;
         is_short = is_over(held_bytes, budget_bytes, was_short);

@@ -80,28 +80,24 @@ impl Server {
     /// When a setting cannot work, an address is busy, or the data directory cannot be opened.
     pub(crate) async fn start(args: ServeArgs, shutdown: CancellationToken) -> Result<Self> {
         handles::raise_limit();
-        let Settings {
-            access,
-            budget,
-            storage: storage_config,
-            collector: collector_config,
-            query: query_config,
-        } = Settings::check(args)?;
+        let settings = Settings::check(args)?;
+        let access = settings.access;
+        let (collector_config, query_config) = (settings.collector, settings.query);
         let (receivers, http) =
             doors::open(&access, &collector_config, query_config.http_listen).await?;
         let addresses = Addresses::of(&receivers, &http)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let data_dir = storage_config.data_dir().to_path_buf();
+        let data_dir = settings.storage.data_dir().to_path_buf();
         let info = ServerInfo {
             version: env!("CARGO_PKG_VERSION"),
             otlp_grpc: addresses.otlp_grpc,
             otlp_http: addresses.otlp_http,
             http: addresses.http,
             data_dir: data_dir.clone(),
-            retention_age: Some(storage_config.retention_age()),
+            retention_age: Some(settings.storage.retention_age()),
         };
-        let storage = open_storage(storage_config, Arc::clone(&clock)).await?;
+        let storage = open_storage(settings.storage, Arc::clone(&clock)).await?;
 
         let metrics = Arc::new(CollectorMetrics::new(&collector_config, Arc::clone(&clock)));
         let mut parts = JoinSet::new();
@@ -121,11 +117,12 @@ impl Server {
         });
         let watching = doors::watch(Arc::clone(&access), shutdown.clone());
         run_part(&mut parts, &shutdown, watching);
-        let guarding = memory_guard::watch(budget.bytes, Arc::clone(&metrics), shutdown.clone());
-        parts.spawn(async {
-            guarding.await;
-            Ok(())
-        });
+        let guarding = memory_guard::watch(
+            settings.budget.bytes,
+            Arc::clone(&metrics),
+            shutdown.clone(),
+        );
+        run_part(&mut parts, &shutdown, guarding);
         let backend = Backend {
             storage: storage.clone(),
             clock,

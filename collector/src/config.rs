@@ -303,7 +303,13 @@ mod tests {
 
     #[test]
     fn in_flight_limit_must_hold_a_request_as_sent_and_decompressed_in_the_share_of_a_connection() {
-        let error = config(&["--max-in-flight-bytes", "191MiB"]).unwrap_err();
+        let error = config(&[
+            "--max-request-bytes",
+            "64MiB",
+            "--max-in-flight-bytes",
+            "191MiB",
+        ])
+        .unwrap_err();
 
         assert_eq!(
             error,
@@ -313,9 +319,14 @@ mod tests {
             }
         );
         assert_eq!(
-            config(&["--max-in-flight-bytes", "192MiB"])
-                .unwrap()
-                .max_in_flight_bytes,
+            config(&[
+                "--max-request-bytes",
+                "64MiB",
+                "--max-in-flight-bytes",
+                "192MiB"
+            ])
+            .unwrap()
+            .max_in_flight_bytes,
             192 << 20
         );
     }

@@ -1,6 +1,7 @@
 //! The scripts of this repository. `cargo xtask` without arguments lists them.
 #![expect(clippy::print_stdout, reason = "a script talks to the terminal")]
 
+mod fuzz;
 mod install;
 mod layers;
 mod run;
@@ -19,7 +20,10 @@ cargo xtask <command>
   ui       builds the web bundle into ui/dist
   e2e      builds the binary and runs the end-to-end stories; words after it filter them by name
   demo     runs the demo: server, shop and load
-  bench    builds Spandrel and the benchmark and runs it; words after it go to it (bench -- --quick)";
+  bench    builds Spandrel and the benchmark and runs it; words after it go to it (bench -- --quick)
+  attacks  hostile input against the release binary, beside an honest sender (attacks [SECONDS [WORD]])
+  fuzz     runs the fuzz targets, or those named; needs a nightly compiler and cargo-fuzz
+           (fuzz [TARGET...] [--minutes N])";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +37,8 @@ fn main() -> Result<()> {
         ["e2e", filter @ ..] => e2e(filter),
         ["demo", rest @ ..] => demo(rest),
         ["bench", "--", rest @ ..] | ["bench", rest @ ..] => bench(rest),
+        ["attacks", rest @ ..] => attacks(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         [] | ["help" | "--help"] => {
             println!("{HELP}");
             Ok(())
@@ -128,6 +134,25 @@ fn bench(rest: &[&str]) -> Result<()> {
     .run()?;
     let program = run::root().join("target/release/bench");
     Step::new(&program.to_string_lossy(), rest).run()
+}
+
+fn attacks(rest: &[&str]) -> Result<()> {
+    let build = [
+        "build",
+        "--release",
+        "--package",
+        "spandrel",
+        "--package",
+        "bench",
+    ];
+    Step::cargo(&build).run()?;
+    let release = run::root().join("target/release");
+    let binary = release.join("spandrel").display().to_string();
+    let arguments: Vec<&str> = [binary.as_str()]
+        .into_iter()
+        .chain(rest.iter().copied())
+        .collect();
+    Step::new(&release.join("attacks").display().to_string(), &arguments).run()
 }
 
 fn npm(arguments: &[&str]) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::error::{BoxError, Refusal};
 
 // How much of a refused body is read and dropped, and for how long. A sender over HTTP/1 that is
 // cut off while it writes sees a broken connection instead of the answer, and sends it all again.
-const DISCARD_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The bounds of one body.

@@ -15,6 +15,9 @@ use crate::error::Refusal;
 // Output grows in steps of this size; each step is admitted as a whole.
 const STEP_BYTES: usize = 64 * 1024;
 
+// Beyond this the length is found out before more is kept. Most bodies are shorter, and unpacked once.
+const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 // Go's encoder uses windows of up to 32 MiB at its best level; beyond that is not telemetry.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
@@ -58,48 +61,29 @@ impl Compression {
 
 /// Decompresses `body` to at most `limit_bytes`, admitted by `ticket`. Bodies that are not
 /// compressed are returned as they are.
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the size-capped place for zstd"
-)]
 pub(crate) fn decompress(
     compression: Compression,
     body: Bytes,
     limit_bytes: usize,
     ticket: &mut Ticket,
 ) -> Result<Bytes, Refusal> {
-    let corrupt = |source| Refusal::Corrupt {
-        coding: compression.name(),
-        source,
-    };
-    let source: &[u8] = &body;
     match compression {
         Compression::Identity => Ok(body),
-        // A gzip body may hold several members one after the other.
-        Compression::Gzip => Capped {
-            limit_bytes,
-            compression,
-            ticket,
-        }
-        .read(flate2::read::MultiGzDecoder::new(source)),
-        Compression::Deflate => Capped {
-            limit_bytes,
-            compression,
-            ticket,
-        }
-        .read(flate2::read::ZlibDecoder::new(source)),
-        Compression::Snappy => unpack_snappy(source, limit_bytes, ticket),
-        Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(corrupt)?;
-            decoder
-                .window_log_max(ZSTD_WINDOW_LOG_MAX)
-                .map_err(corrupt)?;
-            Capped {
+        Compression::Snappy => unpack_snappy(&body, limit_bytes, ticket),
+        Compression::Gzip | Compression::Deflate | Compression::Zstd => {
+            let capped = Capped {
+                source: &body,
                 limit_bytes,
                 compression,
-                ticket,
-            }
-            .read(decoder)
+            };
+            let unpacked = capped.read(ticket);
+            unpacked.map_err(|failure| match failure {
+                Failure::Refused(refusal) => refusal,
+                Failure::Read(source) => Refusal::Corrupt {
+                    coding: compression.name(),
+                    source,
+                },
+            })
         }
     }
 }
@@ -129,33 +113,88 @@ fn unpack_snappy(block: &[u8], limit_bytes: usize, ticket: &mut Ticket) -> Resul
 }
 
 struct Capped<'a> {
+    source: &'a [u8],
     limit_bytes: usize,
     compression: Compression,
-    ticket: &'a mut Ticket,
+}
+
+enum Failure {
+    Refused(Refusal),
+    Read(io::Error),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
 }
 
 impl Capped<'_> {
-    fn read(self, mut decoder: impl Read) -> Result<Bytes, Refusal> {
+    /// What is long is unpacked twice: the first time only its length is found out, so that a bomb takes no memory,
+    /// and the second time the memory it takes is exactly what it needs.
+    fn read(&self, ticket: &mut Ticket) -> Result<Bytes, Failure> {
+        let mut decoder = self.open()?;
         let mut output = Vec::new();
-        loop {
-            // One byte past the limit is read, so that a body of exactly the limit is accepted.
-            let room = (self.limit_bytes - output.len()).saturating_add(1);
-            let step = room.min(STEP_BYTES);
-            self.ticket.grow(step)?;
-            let read =
-                read_step(&mut decoder, step, &mut output).map_err(|source| Refusal::Corrupt {
-                    coding: self.compression.name(),
-                    source,
-                })?;
-            if output.len() > self.limit_bytes {
-                return Err(Refusal::TooLarge {
-                    limit_bytes: self.limit_bytes,
-                });
-            }
-            if read < step {
+        let kept_max = self.limit_bytes.min(KEPT_BYTES_MAX);
+        while output.len() < kept_max {
+            let step = (kept_max - output.len()).min(STEP_BYTES);
+            ticket.grow(step)?;
+            if read_step(&mut decoder, step, &mut output)? < step {
                 return Ok(Bytes::from(output));
             }
         }
+        let length = output.len() + self.count_rest(&mut decoder, output.len())?;
+        if length == output.len() {
+            return Ok(Bytes::from(output));
+        }
+        drop((output, decoder));
+        ticket.grow(length - kept_max)?;
+        let mut output = Vec::with_capacity(length);
+        read_step(&mut self.open()?, length, &mut output)?;
+        Ok(Bytes::from(output))
+    }
+
+    /// How many bytes come after the first `length`; stops at the limit.
+    fn count_rest(&self, decoder: &mut impl Read, length: usize) -> Result<usize, Failure> {
+        let mut count = 0;
+        let mut scratch = vec![0; STEP_BYTES];
+        loop {
+            let read = match decoder.read(&mut scratch) {
+                Ok(0) => return Ok(count),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            count += read;
+            if length + count > self.limit_bytes {
+                let limit_bytes = self.limit_bytes;
+                return Err(Refusal::TooLarge { limit_bytes }.into());
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_types,
+        reason = "this is the size-capped place for zstd"
+    )]
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self.compression {
+            // A gzip body may hold several members one after the other.
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(self.source)),
+            Compression::Deflate => Box::new(flate2::read::ZlibDecoder::new(self.source)),
+            Compression::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(self.source)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                Box::new(decoder)
+            }
+            Compression::Identity | Compression::Snappy => Box::new(self.source),
+        })
     }
 }
 
@@ -251,7 +290,7 @@ mod tests {
                 limit_bytes: LIMIT_BYTES
             }
         ));
-        assert_eq!(admission.in_flight_bytes(), LIMIT_BYTES + 1);
+        assert_eq!(admission.in_flight_bytes(), LIMIT_BYTES);
     }
 
     #[test]
@@ -334,5 +373,28 @@ mod tests {
             refused.message(),
             "content encoding \"br\" is not supported; use gzip, zstd or none"
         );
+    }
+
+    #[test]
+    fn what_is_long_is_counted_before_it_is_kept() {
+        let long = vec![7; 2 * KEPT_BYTES_MAX + 1];
+        for compression in COMPRESSED {
+            if compression == Compression::Snappy {
+                continue; // It says how long it is.
+            }
+            let body = compress(compression, &long);
+            let admission = Admission::new(100 * KEPT_BYTES_MAX, 10);
+
+            let mut ticket = admission.ticket(None).unwrap();
+            let unpacked = decompress(compression, body.clone(), long.len(), &mut ticket);
+            assert_eq!(unpacked.unwrap(), long);
+            assert_eq!(admission.in_flight_bytes(), long.len());
+            drop(ticket);
+
+            let mut ticket = admission.ticket(None).unwrap();
+            let refused = decompress(compression, body, long.len() - 1, &mut ticket);
+            assert!(matches!(refused, Err(Refusal::TooLarge { .. })));
+            assert_eq!(admission.in_flight_bytes(), KEPT_BYTES_MAX);
+        }
     }
 }

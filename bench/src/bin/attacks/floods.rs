@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::requests::{Attack, Done, Running, status};
@@ -97,9 +98,10 @@ async fn trickle(server: &Server, time: Duration) -> Result<Done> {
     let end = Instant::now() + time;
     while Instant::now() < end {
         for stream in &mut streams {
-            // Who has been refused gets no more bytes.
-            let is_sent = stream.write_all(b"x").await.is_ok();
-            drop(is_sent);
+            // Who has been refused may not take any more.
+            if stream.write_all(b"x").await.is_err() {
+                continue;
+            }
         }
         sleep(Duration::from_secs(1)).await;
     }
@@ -240,7 +242,8 @@ async fn frames(server: &Server, time: Duration, frames: Frames) -> Result<Done>
     while Instant::now() < end {
         let stream = TcpStream::connect(server.otlp_grpc).await?;
         let (mut reader, mut writer) = stream.into_split();
-        let read = tokio::spawn(async move {
+        let mut read = JoinSet::new();
+        read.spawn(async move {
             let mut received = Vec::new();
             let mut piece = vec![0; 65536];
             while let Ok(count) = reader.read(&mut piece).await {
@@ -257,7 +260,11 @@ async fn frames(server: &Server, time: Duration, frames: Frames) -> Result<Done>
         let beginning = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
         let mut is_open = writer.write_all(&beginning).await.is_ok();
         let mut number = 0;
-        while is_open && !read.is_finished() && Instant::now() < end {
+        while is_open && Instant::now() < end {
+            if let Some(answer) = read.try_join_next() {
+                done.count(answer?);
+                break;
+            }
             let bytes = frames(number);
             number += 1;
             if bytes.is_empty() {
@@ -266,13 +273,11 @@ async fn frames(server: &Server, time: Duration, frames: Frames) -> Result<Done>
                 is_open = writer.write_all(&bytes).await.is_ok();
             }
         }
-        let answer = if Instant::now() < end || read.is_finished() {
-            read.await?
-        } else {
-            read.abort();
-            "open to the end".to_owned()
-        };
-        done.count(answer);
+        if !is_open && let Some(answer) = read.join_next().await {
+            done.count(answer?);
+        } else if !read.is_empty() {
+            done.count("open to the end");
+        }
     }
     Ok(done)
 }

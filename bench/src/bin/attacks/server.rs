@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 pub(crate) struct Server {
     pub(crate) otlp_grpc: SocketAddr,
@@ -61,7 +61,8 @@ impl Server {
         let (pid, peak) = (self.pid, Arc::new(AtomicU64::new(0)));
         let is_over = Arc::new(AtomicBool::new(false));
         let (seen, end) = (Arc::clone(&peak), Arc::clone(&is_over));
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             while !end.load(Ordering::Relaxed) {
                 seen.fetch_max(resident_bytes(pid)?, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -88,14 +89,16 @@ impl Server {
 pub(crate) struct Watch {
     peak: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
-    task: JoinHandle<Result<()>>,
+    task: JoinSet<Result<()>>,
 }
 
 impl Watch {
     /// The most bytes that were resident.
-    pub(crate) async fn stop(self) -> Result<u64> {
+    pub(crate) async fn stop(mut self) -> Result<u64> {
         self.is_over.store(true, Ordering::Relaxed);
-        self.task.await??;
+        while let Some(ended) = self.task.join_next().await {
+            ended??;
+        }
         Ok(self.peak.load(Ordering::Relaxed))
     }
 }

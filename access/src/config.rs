@@ -55,12 +55,40 @@ pub struct AccessArgs {
         default_value = "authorization"
     )]
     pub ingest_token_header: HeaderName,
+
+    /// The certificate of this server and those that vouch for it, as PEM: every port then speaks TLS.
+    /// Read again when it changes
+    #[arg(
+        long,
+        env = "SPANDREL_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, as PEM
+    #[arg(
+        long,
+        env = "SPANDREL_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+
+    /// Certificates of authorities, as PEM: senders have to show a certificate of one of them
+    #[arg(
+        long,
+        env = "SPANDREL_TLS_CLIENT_CA",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_client_ca: Option<PathBuf>,
 }
 
 impl AccessArgs {
-    /// Whether senders have to show who they are.
-    pub fn asks_senders(&self) -> bool {
-        self.ingest_token_file.is_some() || !self.ingest_token.is_empty()
+    /// Whether anybody reaches a port by plain HTTP and without showing who they are.
+    pub fn is_plain(&self) -> bool {
+        self.ingest_token_file.is_none() && self.ingest_token.is_empty() && self.tls_cert.is_none()
     }
 }
 
@@ -71,6 +99,8 @@ impl fmt::Debug for AccessArgs {
             .field("allowed_hosts", &self.allowed_hosts)
             .field("insecure_listen", &self.insecure_listen)
             .field("ingest_token_file", &self.ingest_token_file)
+            .field("tls_cert", &self.tls_cert)
+            .field("tls_client_ca", &self.tls_client_ca)
             .finish_non_exhaustive()
     }
 }

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, Request};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::hosts::{AllowedHosts, ForbiddenHost, HostCheck};
 use crate::live::Live;
 use crate::metrics::{Reason, Turned};
+use crate::open::Purpose;
+use crate::tls::{Guest, Stream, TlsConfigs, handshake};
 use crate::tokens::{SenderName, Tokens, Unauthenticated, presented};
 
 /// A socket that listens, and who may come through it.
@@ -34,7 +36,8 @@ impl Door {
 impl From<TcpListener> for Door {
     /// A door for loopback names and IP addresses, that asks nothing else.
     fn from(listener: TcpListener) -> Self {
-        let guard = Arc::new(Guard::new("", AllowedHosts::default(), None));
+        let guard = Guard::new("", Purpose::Read, AllowedHosts::default());
+        let guard = Arc::new(guard);
         Self { listener, guard }
     }
 }
@@ -43,24 +46,59 @@ impl From<TcpListener> for Door {
 #[derive(Debug)]
 pub struct Guard {
     name: &'static str,
+    purpose: Purpose,
     hosts: HostCheck,
     /// None where nobody has to show one.
     tokens: Option<TokenCheck>,
+    /// None where connections are not encrypted.
+    tls: Option<Arc<Live<TlsConfigs>>>,
     turned: Turned,
 }
 
 impl Guard {
-    pub(crate) fn new(
-        name: &'static str,
-        allowed_hosts: AllowedHosts,
-        tokens: Option<TokenCheck>,
-    ) -> Self {
+    pub(crate) fn new(name: &'static str, purpose: Purpose, allowed_hosts: AllowedHosts) -> Self {
         Self {
             name,
+            purpose,
             hosts: HostCheck::new(allowed_hosts),
-            tokens,
+            tokens: None,
+            tls: None,
             turned: Turned::default(),
         }
+    }
+
+    /// Also asks for a token, where there are some.
+    pub(crate) fn with_tokens(self, tokens: Option<TokenCheck>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Also encrypts, where it can.
+    pub(crate) fn with_tls(self, tls: Option<Arc<Live<TlsConfigs>>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Lets a connection in: encrypts it where connections are encrypted. Waits for the other side, so the
+    /// caller limits the time.
+    ///
+    /// # Errors
+    /// When the other side speaks no TLS, or shows no certificate where one is asked for.
+    pub async fn let_in(&self, stream: TcpStream) -> io::Result<Guest> {
+        let Some(configs) = &self.tls else {
+            let stream = Stream::Plain(stream);
+            return Ok(Guest { stream, name: None });
+        };
+        let shaken = handshake(configs, self.purpose, stream).await;
+        if let Err(error) = &shaken
+            && self.turned.count(Reason::Handshake) == 0
+        {
+            tracing::warn!(
+                door = self.name,
+                %error,
+                "turned a connection away that was not encrypted as it has to be (told once; \
+                 spandrel_access_turned_away_total counts on)"
+            );
+        }
+        shaken
     }
 
     /// Whether a request is for a name of this server. To be asked before anything else is done with it.

@@ -11,6 +11,7 @@ mod live;
 mod metrics;
 mod open;
 mod secret;
+mod tls;
 mod tokens;
 
 pub use config::AccessArgs;
@@ -19,4 +20,5 @@ pub use hosts::{AllowedHosts, ForbiddenHost};
 pub use live::FileError;
 pub use open::{Access, AccessError, Address, Purpose};
 pub use secret::Secret;
+pub use tls::{Guest, Stream};
 pub use tokens::{NewToken, NewTokenError, SenderName, TokenError, Unauthenticated};

@@ -18,15 +18,18 @@ pub(crate) enum Reason {
     Host,
     /// The request has no token of this server.
     Token,
+    /// The connection could not be encrypted, or its certificate is of no authority.
+    Handshake,
 }
 
 impl Reason {
-    const ALL: [Self; 2] = [Self::Host, Self::Token];
+    const ALL: [Self; 3] = [Self::Host, Self::Token, Self::Handshake];
 
     fn label(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Token => "token",
+            Self::Handshake => "handshake",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::door::{Door, Guard, TokenCheck};
 use crate::hosts::AllowedHosts;
 use crate::live::{FileError, Live, Watched};
 use crate::metrics;
+use crate::tls::{TlsConfigs, TlsFiles};
 use crate::tokens::{TokenError, Tokens};
 
 /// How often files are looked at. A change takes two looks.
@@ -49,8 +50,8 @@ pub enum AccessError {
     /// Other machines could send.
     #[error(
         "{flag} {address} lets other machines send, and none is asked who it is; give \
-         --ingest-token-file, listen on 127.0.0.1, or accept it with --insecure-listen \
-         (SPANDREL_INSECURE_LISTEN)"
+         --ingest-token-file or --tls-client-ca, listen on 127.0.0.1, or accept it with \
+         --insecure-listen (SPANDREL_INSECURE_LISTEN)"
     )]
     OpenToSenders {
         /// The flag that says where to listen.
@@ -97,6 +98,8 @@ pub struct Access {
     allowed_hosts: AllowedHosts,
     is_insecure: bool,
     tokens: Option<TokenCheck>,
+    tls: Option<Arc<Live<TlsConfigs>>>,
+    asks_certificates: bool,
     guards: Mutex<Vec<Arc<Guard>>>,
 }
 
@@ -116,10 +119,24 @@ impl TryFrom<AccessArgs> for Access {
             header: args.ingest_token_header,
             tokens: Arc::new(tokens),
         });
+        let asks_certificates = args.tls_client_ca.is_some();
+        let tls = match (args.tls_cert, args.tls_key) {
+            (Some(certificates), Some(key)) => {
+                let client_authorities = args.tls_client_ca;
+                Some(Arc::new(TlsConfigs::open(TlsFiles {
+                    certificates,
+                    key,
+                    client_authorities,
+                })?))
+            }
+            _ => None,
+        };
         Ok(Self {
             allowed_hosts: args.allowed_hosts.unwrap_or_default(),
             is_insecure: args.insecure_listen,
             tokens,
+            tls,
+            asks_certificates,
             guards: Mutex::default(),
         })
     }
@@ -143,9 +160,17 @@ impl Access {
             Purpose::Send => self.tokens.clone(),
             Purpose::Read => None,
         };
-        let guard = Arc::new(Guard::new(at.name, self.allowed_hosts.clone(), tokens));
+        let guard = Guard::new(at.name, at.purpose, self.allowed_hosts.clone())
+            .with_tokens(tokens)
+            .with_tls(self.tls.clone());
+        let guard = Arc::new(guard);
         self.guards.lock().push(Arc::clone(&guard));
         Ok(Door { listener, guard })
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Appends the counters of all doors in the Prometheus text format.
@@ -172,9 +197,10 @@ impl Access {
 
     fn watched(&self) -> Vec<Arc<dyn Watched>> {
         let tokens = self.tokens.iter();
-        tokens
-            .map(|it| Arc::clone(&it.tokens) as Arc<dyn Watched>)
-            .collect()
+        let tokens = tokens.map(|it| Arc::clone(&it.tokens) as Arc<dyn Watched>);
+        let tls = self.tls.iter();
+        let tls = tls.map(|it| Arc::clone(it) as Arc<dyn Watched>);
+        tokens.chain(tls).collect()
     }
 
     fn check_exposure(&self, at: Address) -> Result<(), AccessError> {
@@ -183,7 +209,7 @@ impl Access {
             return Ok(());
         }
         Err(match at.purpose {
-            Purpose::Send if self.tokens.is_some() => return Ok(()),
+            Purpose::Send if self.tokens.is_some() || self.asks_certificates => return Ok(()),
             Purpose::Send => AccessError::OpenToSenders { flag, address },
             Purpose::Read => AccessError::OpenToReaders { flag, address },
         })

@@ -143,7 +143,7 @@ async fn serve_grpc(
             Ok::<_, Infallible>(answer)
         }
     });
-    serve(door.listener, service, limits, shutdown).await;
+    serve(door, service, limits, shutdown).await;
 }
 
 async fn serve_http(
@@ -179,13 +179,7 @@ async fn serve_http(
             }
         }
     });
-    serve(
-        door.listener,
-        TowerToHyperService::new(service),
-        limits,
-        shutdown,
-    )
-    .await;
+    serve(door, TowerToHyperService::new(service), limits, shutdown).await;
 }
 
 fn address(door: &Door) -> Result<SocketAddr, RunError> {

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Door, Guard, Guest};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::CollectorConfig;
-use crate::connections::{Connections, Guard};
+use crate::connections::{Connections, Guard as Place};
 use crate::error::BoxError;
 use crate::senders::Peer;
 
@@ -74,7 +75,7 @@ impl From<&CollectorConfig> for ServerLimits {
 
 /// Serves HTTP/1 and HTTP/2 until `shutdown`, then finishes requests in flight, for a bounded time.
 pub(crate) async fn serve<S, B>(
-    listener: TcpListener,
+    door: Door,
     service: S,
     limits: ServerLimits,
     shutdown: CancellationToken,
@@ -84,6 +85,7 @@ pub(crate) async fn serve<S, B>(
     S::Future: Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let Door { listener, guard } = door;
     let tasks = TaskTracker::new();
     let cut_off = CancellationToken::new();
     let builder = Arc::new(builder(limits.header_timeout, tasks.clone()));
@@ -95,6 +97,7 @@ pub(crate) async fn serve<S, B>(
             let connection = Connection {
                 peer,
                 place: connections.enter().await,
+                guard: Arc::clone(&guard),
                 builder: Arc::clone(&builder),
                 header_timeout: limits.header_timeout,
                 shutdown: shutdown.clone(),
@@ -190,7 +193,8 @@ where
 
 struct Connection {
     peer: SocketAddr,
-    place: Guard,
+    place: Place,
+    guard: Arc<Guard>,
     builder: Arc<Builder<TrackedExecutor>>,
     header_timeout: Duration,
     shutdown: CancellationToken,
@@ -198,6 +202,22 @@ struct Connection {
 }
 
 impl Connection {
+    /// What encrypts the connection has to be agreed on within the time that a head may take.
+    async fn let_in(&self, stream: TcpStream) -> Option<Guest> {
+        let guest = tokio::select! {
+            guest = timeout(self.header_timeout, self.guard.let_in(stream)) => guest,
+            () = ends(&self.shutdown, self.place.close()) => return None,
+        };
+        match guest {
+            Ok(Ok(guest)) => Some(guest),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "connection was not let in");
+                None
+            }
+            Err(_elapsed) => None,
+        }
+    }
+
     async fn serve<S, B>(self, stream: TcpStream, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -205,6 +225,9 @@ impl Connection {
         S::Future: Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        let Some(Guest { stream, name }) = self.let_in(stream).await else {
+            return;
+        };
         let has_begun = CancellationToken::new();
         let begin = has_begun.clone();
         let peer = Peer(self.peer);
@@ -213,6 +236,9 @@ impl Connection {
         let service = service_fn(move |mut request: Request<Incoming>| {
             begin.cancel();
             request.extensions_mut().insert(peer);
+            if let Some(name) = &name {
+                request.extensions_mut().insert(name.clone());
+            }
             let in_progress = requests.begin();
             let answer = service.call(request);
             async move {

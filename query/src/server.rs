@@ -14,6 +14,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -40,6 +41,7 @@ pub(crate) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_timeout);
     let Door { listener, guard } = door;
+    let head_timeout = config.head_timeout;
     let permits = Arc::new(Semaphore::new(config.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -57,6 +59,7 @@ pub(crate) async fn serve(
             watcher: graceful.watcher(),
             router: router.clone(),
             guard: Arc::clone(&guard),
+            head_timeout,
         };
         connections.spawn(async move {
             connection.answer(stream).await;
@@ -64,10 +67,7 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("answers were cut off at the end");
     }
     connections.shutdown().await;
@@ -106,6 +106,7 @@ struct Connection {
     watcher: Watcher,
     router: Router,
     guard: Arc<Guard>,
+    head_timeout: Duration,
 }
 
 impl Connection {
@@ -115,6 +116,14 @@ impl Connection {
             tracing::debug!(%error, "failed to set nodelay");
         }
         let (router, guard) = (self.router, self.guard);
+        let guest = match timeout(self.head_timeout, guard.let_in(stream)).await {
+            Ok(Ok(guest)) => guest,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "connection was not let in");
+                return;
+            }
+            Err(_elapsed) => return,
+        };
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let router = router.clone();
             let checked = guard.check_host(&request);
@@ -125,7 +134,8 @@ impl Connection {
                 }
             }
         });
-        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        let io = TokioIo::new(guest.stream);
+        let connection = self.builder.serve_connection(io, service);
         if let Err(error) = self.watcher.watch(connection.into_owned()).await {
             tracing::debug!(%error, "connection ended early");
         }

@@ -96,10 +96,11 @@ fn names_a_data_dir(matches: &ArgMatches, subcommand: &str) -> bool {
 /// Prints where the server listens, one line each; tests and scripts read these lines.
 pub(crate) fn print_addresses(addresses: &Addresses) {
     println!("otlp/grpc   {}", addresses.otlp_grpc);
-    println!("otlp/http   http://{}", addresses.otlp_http);
-    println!("ui and api  http://{}", reachable(addresses.http));
+    let scheme = addresses.scheme;
+    println!("otlp/http   {scheme}://{}", addresses.otlp_http);
+    println!("ui and api  {scheme}://{}", reachable(addresses.http));
     if let Some(zipkin) = addresses.zipkin {
-        println!("zipkin      http://{zipkin}");
+        println!("zipkin      {scheme}://{zipkin}");
     }
 }
 

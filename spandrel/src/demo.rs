@@ -51,10 +51,10 @@ pub(crate) struct DemoArgs {
 /// # Errors
 /// When a part of it cannot start, or fails.
 pub(crate) async fn run(args: DemoArgs, keeps_data: bool, stop: CancellationToken) -> Result<()> {
-    if args.serve.access.asks_senders() {
+    if !args.serve.access.is_plain() {
         bail!(
-            "the shop of the demo shows no token; leave out --ingest-token-file and --ingest-token \
-             (SPANDREL_INGEST_TOKEN_FILE, SPANDREL_INGEST_TOKEN)"
+            "the shop of the demo shows no token and speaks no TLS; leave out --ingest-token-file, \
+             --ingest-token and --tls-cert, and their SPANDREL_* variables"
         );
     }
     let began = Instant::now();

@@ -57,3 +57,12 @@ pub(crate) async fn watch(access: Arc<Access>, shutdown: CancellationToken) -> R
     access.watch(shutdown).await;
     Ok(())
 }
+
+/// The scheme of the addresses of the server.
+pub(crate) fn scheme(access: &Access) -> &'static str {
+    if access.is_encrypted() {
+        "https"
+    } else {
+        "http"
+    }
+}

@@ -47,10 +47,12 @@ pub(crate) struct Addresses {
     pub(crate) otlp_http: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) zipkin: Option<SocketAddr>,
+    /// `https` where connections are encrypted.
+    pub(crate) scheme: &'static str,
 }
 
 impl Addresses {
-    fn of(receivers: &Listeners, http: &Door) -> io::Result<Self> {
+    fn of(access: &Access, receivers: &Listeners, http: &Door) -> io::Result<Self> {
         Ok(Self {
             otlp_grpc: receivers.otlp_grpc.local_addr()?,
             otlp_http: receivers.otlp_http.local_addr()?,
@@ -60,6 +62,7 @@ impl Addresses {
                 .as_ref()
                 .map(Door::local_addr)
                 .transpose()?,
+            scheme: doors::scheme(access),
         })
     }
 }
@@ -85,7 +88,7 @@ impl Server {
         let (collector_config, query_config) = (settings.collector, settings.query);
         let (receivers, http) =
             doors::open(&access, &collector_config, query_config.http_listen).await?;
-        let addresses = Addresses::of(&receivers, &http)?;
+        let addresses = Addresses::of(&access, &receivers, &http)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let data_dir = settings.storage.data_dir().to_path_buf();

@@ -3,8 +3,13 @@
 use std::path::Path;
 
 use http::StatusCode;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
 use tests::{
-    HttpClient, Order, PATIENCE, SpandrelProcess, binary, command, export_spans, run_python_order,
+    HttpClient, Order, PATIENCE, SpandrelProcess, TraceView, binary, command, export_spans,
+    get_encrypted, run_python_order,
 };
 use tokio::time::timeout;
 
@@ -46,7 +51,7 @@ async fn a_server_that_others_could_reach_does_not_start_and_names_the_flag() {
             last_words(&[flag, "0.0.0.0:0"]).await,
             format!(
                 "error: {flag} 0.0.0.0:0 lets other machines send, and none is asked who it is; give \
-                 --ingest-token-file, listen \
+                 --ingest-token-file or --tls-client-ca, listen \
                  on 127.0.0.1, or accept it with --insecure-listen (SPANDREL_INSECURE_LISTEN)"
             )
         );
@@ -166,4 +171,61 @@ async fn an_import_shows_a_token_too() {
     assert_eq!(taken.code, Some(0), "{}", taken.stderr);
     let trace = server.trace(trace_id).await;
     assert_eq!(trace.names(), ["pay"]);
+}
+
+/// Writes an authority, and certificates with keys of a server and a client, into the directory.
+fn write_certificates(dir: &Path) {
+    let write = |name: &str, pem: String| std::fs::write(dir.join(name), pem).unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Certificates whose names are equal look as if they vouched for themselves.
+    let name = DnType::CommonName;
+    params.distinguished_name.push(name, "authority");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    write("ca.pem", authority.pem());
+    for (name, usage) in [
+        ("server", ExtendedKeyUsagePurpose::ServerAuth),
+        ("client", ExtendedKeyUsagePurpose::ClientAuth),
+    ] {
+        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let mut params = CertificateParams::new(names).unwrap();
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        write(&format!("{name}.pem"), certificate.pem());
+        write(&format!("{name}.key"), key.serialize_pem());
+    }
+}
+
+#[tokio::test]
+async fn an_sdk_with_a_certificate_sends_encrypted_over_both_transports() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificates(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (ca, certificate, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
+    let flags = [
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+        "--tls-client-ca",
+        &ca,
+    ];
+    let spandrel = SpandrelProcess::start_encrypted(&flags).await;
+    let (client, client_key) = (path("client.pem"), path("client.key"));
+
+    for (protocol, address) in [("grpc", spandrel.otlp_grpc), ("http", spandrel.otlp_http)] {
+        let endpoint = format!("https://localhost:{}", address.port());
+        let settings = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &client),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &client_key),
+        ];
+        let order = Order::from_json(&run_python_order(protocol, &settings).await);
+
+        let url = format!("https://{}/api/v1/traces/{}", spandrel.http, order.trace_id);
+        let trace = TraceView::from_json(&get_encrypted(&url, Path::new(&ca)).await);
+        assert_eq!(trace.names(), ["POST /checkout", "charge card"]);
+    }
 }

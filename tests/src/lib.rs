@@ -31,6 +31,6 @@ pub use node::{Pages, run_deno_order, run_node_order};
 pub use order::{Habits, JAVASCRIPT, Order, SCOPE, stored_logs};
 pub use otlp::{SpanView, TraceView, export_logs, export_spans};
 pub use process::{SpandrelProcess, binary, command};
-pub use python::{python, read_parquet, run_python_doors, run_python_order};
+pub use python::{get_encrypted, python, read_parquet, run_python_doors, run_python_order};
 pub use shop::ShopProcess;
 pub use wait::{PATIENCE, until, while_there_is_an_answer};

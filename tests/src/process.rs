@@ -72,7 +72,19 @@ impl SpandrelProcess {
         Ok(Self::start_in(dir, Some(disk), flags).await)
     }
 
+    /// Starts a server that speaks TLS only, which its client here does not.
+    pub async fn start_encrypted(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::spawn_in(dir, None, flags).await
+    }
+
     async fn start_in(dir: TempDir, disk: Option<SmallDisk>, flags: &[&str]) -> Self {
+        let spandrel = Self::spawn_in(dir, disk, flags).await;
+        spandrel.wait_until_ready().await;
+        spandrel
+    }
+
+    async fn spawn_in(dir: TempDir, disk: Option<SmallDisk>, flags: &[&str]) -> Self {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (server, addresses) = spawn(dir.path(), disk.as_ref(), &flags).await;
         let Addresses {
@@ -82,7 +94,7 @@ impl SpandrelProcess {
             zipkin,
         } = addresses;
         let api = HttpClient::new(http);
-        let spandrel = Self {
+        Self {
             otlp_grpc,
             otlp_http,
             http,
@@ -92,9 +104,7 @@ impl SpandrelProcess {
             server,
             dir,
             disk,
-        };
-        spandrel.wait_until_ready().await;
-        spandrel
+        }
     }
 
     /// Others fill its small disk to the last byte.
@@ -226,7 +236,9 @@ pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("SPANDREL_") || name_text.starts_with("OTEL_") {
+        // Where authorities are listed elsewhere, Python's client does not look at the one it is given.
+        let is_elsewhere = matches!(&*name_text, "REQUESTS_CA_BUNDLE" | "CURL_CA_BUNDLE");
+        if name_text.starts_with("SPANDREL_") || name_text.starts_with("OTEL_") || is_elsewhere {
             command.env_remove(name);
         }
     }
@@ -291,7 +303,10 @@ async fn printed_address(
     let address = line
         .strip_prefix(label)
         .unwrap_or_else(|| panic!("no {label:?} in {line:?}"));
-    let address = address.trim().trim_start_matches("http://");
+    let address = address.trim();
+    let address = address
+        .trim_start_matches("https://")
+        .trim_start_matches("http://");
     address
         .parse()
         .unwrap_or_else(|error| panic!("{error} in {line:?}"))

@@ -38,6 +38,16 @@ pub async fn read_parquet(dir: &Path) -> Value {
     run(command).await
 }
 
+/// What a server says at an HTTPS address, whose authority is in this file.
+pub async fn get_encrypted(url: &str, ca: &Path) -> Value {
+    let mut command = command(&python());
+    command
+        .arg(package_dir().join("python/get.py"))
+        .arg(url)
+        .arg(ca);
+    run(command).await
+}
+
 /// Runs a program to its end; it prints JSON and complains of nothing.
 async fn run(mut command: Command) -> Value {
     let output = timeout(PATIENCE, command.output())

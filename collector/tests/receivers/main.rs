@@ -21,4 +21,5 @@ mod limits;
 mod loki;
 mod records;
 mod support;
+mod tls;
 mod zipkin;

@@ -43,10 +43,10 @@ impl Clock for FixedClock {
     }
 }
 
-async fn open(access: &Access) -> Door {
+async fn open(access: &Access, name: &'static str) -> Door {
     let door = access.open(Address {
         flag: "--listen",
-        name: "test",
+        name,
         address: "127.0.0.1:0".parse().unwrap(),
         purpose: Purpose::Send,
     });
@@ -58,6 +58,7 @@ pub(crate) struct Receivers {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) zipkin: Option<SocketAddr>,
+    access: Arc<Access>,
     metrics: Arc<CollectorMetrics>,
     storage: Storage,
     shutdown: CancellationToken,
@@ -78,12 +79,12 @@ impl Receivers {
         let storage = Storage::open(StorageConfig::in_dir(data_dir.path()), Arc::new(FixedClock));
         let storage = storage.unwrap();
         let access = Arc::new(Access::try_from(cli.access).unwrap());
-        let otlp_grpc = open(&access).await;
-        let otlp_http = open(&access).await;
+        let otlp_grpc = open(&access, "grpc").await;
+        let otlp_http = open(&access, "http").await;
         let grpc = otlp_grpc.local_addr().unwrap();
         let http = otlp_http.local_addr().unwrap();
         let zipkin = match config.zipkin_listen {
-            Some(_) => Some(open(&access).await),
+            Some(_) => Some(open(&access, "zipkin").await),
             None => None,
         };
         let zipkin_address = zipkin.as_ref().map(|it| it.local_addr().unwrap());
@@ -102,11 +103,12 @@ impl Receivers {
             shutdown.clone(),
         ));
         let mut watching = JoinSet::new();
-        watching.spawn(access.watch(shutdown.clone()));
+        watching.spawn(Arc::clone(&access).watch(shutdown.clone()));
         Self {
             grpc,
             http,
             zipkin: zipkin_address,
+            access,
             metrics,
             storage,
             shutdown,
@@ -194,6 +196,7 @@ impl Receivers {
     pub(crate) fn counter(&self, name_and_labels: &str) -> u64 {
         let mut text = String::new();
         self.metrics.render_prometheus(&mut text);
+        self.access.render_prometheus(&mut text);
         let value = text.lines().find_map(|line| {
             line.strip_prefix(name_and_labels)
                 .and_then(|rest| rest.strip_prefix(' '))

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::origins::AllowedOrigins;
 use crate::record_limits::RecordLimitArgs;
+use crate::redaction::{Redaction, RedactionArgs, RedactionError};
 
 /// The arguments of the OTLP receivers.
 #[derive(Debug, Clone, Args)]
@@ -94,6 +96,13 @@ pub struct CollectorArgs {
     /// What a record may hold.
     #[command(flatten)]
     pub record_limits: RecordLimitArgs,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a documented field would head the help of the flags after it"
+    )]
+    pub redaction: RedactionArgs,
 }
 
 /// Checked settings of the OTLP receivers.
@@ -125,6 +134,8 @@ pub struct CollectorConfig {
     pub allowed_origins: AllowedOrigins,
     /// What a record may hold.
     pub record_limits: RecordLimits,
+    /// What is never kept; none when everything is.
+    pub redaction: Option<Arc<Redaction>>,
 }
 
 /// Why the collector's arguments do not fit together.
@@ -155,6 +166,9 @@ pub enum ConfigError {
         /// The largest value it takes.
         max_bytes: usize,
     },
+    /// The rules of what is never kept make no sense.
+    #[error(transparent)]
+    Redaction(#[from] RedactionError),
     /// A timeout of zero would refuse every request.
     #[error("{flag} must not be zero")]
     ZeroTimeout {
@@ -207,6 +221,7 @@ impl TryFrom<CollectorArgs> for CollectorConfig {
             otlp_grpc_listen: args.otlp_grpc_listen,
             otlp_http_listen: args.otlp_http_listen,
             zipkin_listen: args.zipkin_listen,
+            redaction: Redaction::new(&args.redaction)?,
             max_request_bytes,
             max_in_flight_bytes,
             max_in_flight_requests: args.max_in_flight_requests.get(),

@@ -10,7 +10,10 @@ use http::Extensions;
 use model::Signal;
 use model::UnixNanos;
 use model::dialect::Rejects;
-use model::otlp::{Accepted, Encoding, RecordLimits, Rejected, count_metric_points, decode_within};
+use model::otlp::{
+    Accepted, Encoding, RecordLimits, Rejected, count_metric_points, decode_redacted,
+};
+use model::redact::{Hits, Rules};
 use storage::{Append, Storage};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -24,6 +27,7 @@ use crate::metrics::CollectorMetrics;
 use crate::receiver::decode::{Compression, decompress};
 use crate::receiver::translate::translate;
 use crate::receiver::{Format, Protocol, Service};
+use crate::redaction::Redaction;
 use crate::senders::Peer;
 
 // Below this a body decodes in less time than a hand-over to another thread takes.
@@ -134,16 +138,18 @@ impl Ingest {
     async fn decode(&self, received: Received) -> Result<(Decoded, Rejects, Ticket), Refusal> {
         let limits = self.limits;
         let now = self.metrics.clock().now();
+        let redaction = self.metrics.redaction().cloned();
         let is_small = received.body.len() <= INLINE_DECODE_BYTES_MAX;
         if is_small && received.compression == Compression::Identity {
-            return decode_received(received, now, &limits);
+            return decode_received(received, now, &limits, redaction.as_deref());
         }
         let _decoder = self
             .decoders
             .acquire()
             .await
             .map_err(|_closed| self.internal("closed"))?;
-        match spawn_blocking(move || decode_received(received, now, &limits)).await {
+        let decoding = move || decode_received(received, now, &limits, redaction.as_deref());
+        match spawn_blocking(decoding).await {
             Ok(decoded) => decoded,
             Err(error) => Err(self.internal(error)),
         }
@@ -216,6 +222,7 @@ fn decode_received(
     received: Received,
     now: UnixNanos,
     limits: &DecodeLimits,
+    redaction: Option<&Redaction>,
 ) -> Result<(Decoded, Rejects, Ticket), Refusal> {
     let Received {
         service,
@@ -237,7 +244,13 @@ fn decode_received(
     };
     let decoded = match service.signal() {
         Some(signal) => {
-            let accepted = decode_admitted(signal, encoding, body, &limits.record, &mut ticket)?;
+            let rules = redaction.map(Redaction::rules);
+            let limits = &limits.record;
+            let (accepted, hits) =
+                decode_admitted(signal, encoding, body, (limits, rules), &mut ticket)?;
+            if let (Some(redaction), Some(hits)) = (redaction, hits) {
+                redaction.count(&hits);
+            }
             Decoded::Records(signal, accepted)
         }
         None => count_metric_points(encoding, &body)
@@ -252,9 +265,9 @@ fn decode_admitted(
     signal: Signal,
     encoding: Encoding,
     body: Bytes,
-    limits: &RecordLimits,
+    (limits, rules): (&RecordLimits, Option<&Rules>),
     ticket: &mut Ticket,
-) -> Result<Accepted, Refusal> {
+) -> Result<(Accepted, Option<Hits>), Refusal> {
     let mut refused = None;
     let mut take = |bytes| match ticket.grow(bytes) {
         Ok(()) => true,
@@ -263,7 +276,7 @@ fn decode_admitted(
             false
         }
     };
-    let decoded = decode_within(signal, encoding, body, limits, &mut take);
+    let decoded = decode_redacted(signal, encoding, body, limits, rules, &mut take);
     decoded.map_err(|source| refused.unwrap_or(Refusal::BadPayload { source }))
 }
 

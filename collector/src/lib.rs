@@ -17,6 +17,7 @@ mod origins;
 mod reason;
 mod receiver;
 mod record_limits;
+mod redaction;
 mod senders;
 mod server;
 #[cfg(feature = "testing")]
@@ -45,6 +46,7 @@ pub use config::{CollectorArgs, CollectorConfig, ConfigError};
 pub use metrics::CollectorMetrics;
 pub use origins::AllowedOrigins;
 pub use record_limits::RecordLimitArgs;
+pub use redaction::{Redaction, RedactionArgs, RedactionError};
 pub use senders::{Problem, SenderReport};
 
 /// The doors of the receivers, already open, so that whoever opens them tells of busy ports.

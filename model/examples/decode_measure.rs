@@ -11,11 +11,13 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use model::Signal;
 use model::otlp::testing::decode_by_objects;
-use model::otlp::{Encoding, decode};
+use model::otlp::{Encoding, RecordLimits, decode, decode_redacted};
+use model::redact::{DEFAULT_KEYS, Pattern, Rules};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -75,10 +77,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 type Step = fn(&Request) -> Result<(), Box<dyn Error>>;
-const STEPS: [(&str, Step); 3] = [
+const STEPS: [(&str, Step); 4] = [
     ("prost decode only", prost_only),
     ("by way of owned objects", by_objects),
     ("straight into columns", straight),
+    ("the same without secrets", redacted),
 ];
 
 fn prost_only(request: &Request) -> Result<(), Box<dyn Error>> {
@@ -103,6 +106,17 @@ fn by_objects(request: &Request) -> Result<(), Box<dyn Error>> {
 fn straight(request: &Request) -> Result<(), Box<dyn Error>> {
     let body = Bytes::clone(&request.body);
     let accepted = decode(request.signal, Encoding::Protobuf, body)?;
+    assert_eq!(accepted.batch.num_rows(), request.records as usize);
+    Ok(())
+}
+
+fn redacted(request: &Request) -> Result<(), Box<dyn Error>> {
+    static RULES: LazyLock<Option<Rules>> =
+        LazyLock::new(|| Rules::new(DEFAULT_KEYS, &Pattern::ALL).unwrap_or_default());
+    let body = Bytes::clone(&request.body);
+    let (signal, encoding) = (request.signal, Encoding::Protobuf);
+    let (limits, take) = (RecordLimits::default(), &mut |_| true);
+    let (accepted, _) = decode_redacted(signal, encoding, body, &limits, RULES.as_ref(), take)?;
     assert_eq!(accepted.batch.num_rows(), request.records as usize);
     Ok(())
 }

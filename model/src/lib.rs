@@ -6,6 +6,7 @@ pub mod dialect;
 pub mod ids;
 pub mod log_record;
 pub mod otlp;
+pub mod redact;
 pub mod resource;
 pub mod schema;
 pub mod semconv;

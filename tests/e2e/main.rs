@@ -19,6 +19,7 @@ mod metrics;
 mod node_sdk;
 mod overload;
 mod python_sdk;
+mod redaction;
 mod restart;
 mod rust_sdk;
 mod search;

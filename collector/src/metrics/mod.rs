@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::config::CollectorConfig;
 use crate::reason::Reason;
 use crate::receiver::{Protocol, Service};
+use crate::redaction::Redaction;
 use crate::senders::{Event, Sender, SenderReport, Senders};
 
 /// Upper bounds of the time from the head of a request to its answer, in microseconds.
@@ -50,6 +51,7 @@ pub struct CollectorMetrics {
     trimmed: TrimmedCounts,
     held_bytes: AtomicU64,
     budget_bytes: AtomicU64,
+    redaction: Option<Arc<Redaction>>,
 }
 
 /// Signal, protocol and reason; the signal is `None` where a request did not say.
@@ -80,7 +82,9 @@ impl CollectorMetrics {
     /// Counters at zero, and an unused budget, for receivers with this `config`.
     pub fn new(config: &CollectorConfig, clock: Arc<dyn Clock>) -> Self {
         let admission = Admission::new(config.max_in_flight_bytes, config.max_in_flight_requests);
-        Self::with_admission(admission, clock)
+        let mut metrics = Self::with_admission(admission, clock);
+        metrics.redaction = config.redaction.clone();
+        metrics
     }
 
     fn with_admission(admission: Admission, clock: Arc<dyn Clock>) -> Self {
@@ -95,7 +99,13 @@ impl CollectorMetrics {
             trimmed: TrimmedCounts::default(),
             held_bytes: AtomicU64::new(0),
             budget_bytes: AtomicU64::new(0),
+            redaction: None,
         }
+    }
+
+    /// What is never kept; none when everything is.
+    pub(crate) fn redaction(&self) -> Option<&Arc<Redaction>> {
+        self.redaction.as_ref()
     }
 
     /// Who sends, the latest heard first; at most some hundred.

@@ -73,6 +73,9 @@ impl CollectorMetrics {
         sample(out, IN_FLIGHT_BYTES_MAX, "", limit as u64);
         self.trimmed.render(out);
         self.render_memory(out);
+        if let Some(redaction) = &self.redaction {
+            redaction.render(out);
+        }
     }
 
     /// Nothing where nobody looks at the memory of the process.

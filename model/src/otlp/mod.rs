@@ -7,6 +7,7 @@ mod limits;
 mod metrics;
 #[cfg(any(test, feature = "testing"))]
 mod objects;
+mod redacted;
 mod reject;
 mod response;
 mod sift;
@@ -26,6 +27,7 @@ use limits::Room;
 pub use encode::{encode_logs, encode_spans};
 pub use limits::{MAX_VALUE_DEPTH, RecordLimits, Trimmed};
 pub use metrics::count_metric_points;
+pub use redacted::decode_redacted;
 pub use reject::Rejected;
 pub use response::{
     ResponseKind, Status, decode_response, decode_status_message, encode_response, encode_status,
@@ -73,6 +75,9 @@ pub enum DecodeError {
         /// What is wrong there.
         problem: &'static str,
     },
+    /// What must not be kept could not be taken out of it.
+    #[error("request cannot be looked through for secrets")]
+    NotRedacted,
     /// More rows or bytes than one batch can hold.
     #[error("request does not fit one batch")]
     TooLarge,

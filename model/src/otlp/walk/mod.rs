@@ -7,10 +7,13 @@
 
 mod envelopes;
 mod logs;
+pub(super) mod redact;
 mod traces;
 mod values;
 pub(crate) mod wire;
 
+#[cfg(test)]
+mod redact_tests;
 #[cfg(test)]
 pub(super) mod rewrite;
 #[cfg(test)]

@@ -49,6 +49,11 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// Where in `message`, which these are the fields of, the next field begins.
+    pub(crate) fn position(&self, message: &[u8]) -> usize {
+        message.len() - self.rest.len()
+    }
+
     /// Tag and wire type of the next field; `None` at the end. Its value has to be read or skipped next.
     #[inline]
     pub(crate) fn key(&mut self) -> Walk<Option<u32>> {

@@ -12,12 +12,15 @@ mod targets;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 9] = [
     ("otlp_traces_protobuf", targets::otlp_traces_protobuf),
     ("otlp_logs_protobuf", targets::otlp_logs_protobuf),
     ("otlp_traces_json", targets::otlp_traces_json),
     ("otlp_logs_json", targets::otlp_logs_json),
     ("otlp_metrics", targets::otlp_metrics),
+    ("zipkin", targets::zipkin),
+    ("loki", targets::loki),
+    ("json_lines", targets::json_lines),
     ("compression", targets::compression),
 ];
 

@@ -2,10 +2,12 @@
 //! call these functions, with the seeds in `corpus/`.
 
 use bytes::Bytes;
-use model::Signal;
+use model::dialect::json_lines::Defaults;
+use model::dialect::{TranslateError, Translated, json_lines, loki, zipkin};
 use model::otlp::{
     DecodeError, Encoding, RecordLimits, count_metric_points, decode_within, replay,
 };
+use model::{Signal, UnixNanos};
 
 /// What decoding may ask for beside its body. Less than the fuzzer's own limit, so that memory that is used
 /// without being asked for ends the run.
@@ -73,6 +75,55 @@ fn otlp(signal: Signal, encoding: Encoding, input: &[u8]) {
         if let Some(rejected) = accepted.rejected {
             assert!(rejected.count > 0 && !rejected.reason.is_empty());
         }
+    }
+}
+
+/// Zipkin's spans, in JSON and in protobuf.
+pub fn zipkin(input: &[u8]) {
+    translated(Signal::Traces, |admit| zipkin::translate_json(input, admit));
+    translated(Signal::Traces, |admit| {
+        zipkin::translate_protobuf(input, admit)
+    });
+}
+
+/// Loki's pushes, in JSON and in protobuf (as they are after snappy).
+pub fn loki(input: &[u8]) {
+    let now = UnixNanos(1_790_000_000_000_000_000);
+    translated(Signal::Logs, |admit| {
+        loki::translate_json(input, now, admit)
+    });
+    translated(Signal::Logs, |admit| {
+        loki::translate_protobuf(input, now, admit)
+    });
+}
+
+/// Lines of JSON, and arrays of records.
+pub fn json_lines(input: &[u8]) {
+    let defaults = Defaults::default();
+    translated(Signal::Logs, |admit| {
+        json_lines::translate_lines(input, &defaults, admit)
+    });
+    translated(Signal::Logs, |admit| {
+        json_lines::translate_json(input, &defaults, admit)
+    });
+}
+
+/// What a translation makes is OTLP that is taken as it is, and no larger than what was asked for.
+fn translated(
+    signal: Signal,
+    translate: impl FnOnce(&mut dyn FnMut(usize) -> bool) -> Result<Translated, TranslateError>,
+) {
+    let mut asked_bytes = 0;
+    let result = translate(&mut |bytes| {
+        asked_bytes += bytes;
+        asked_bytes <= ROOM_BYTES
+    });
+    if let Ok(translated) = result {
+        assert!(
+            translated.payload.len() <= asked_bytes,
+            "more than was asked for"
+        );
+        assert!(replay(signal, &translated.payload).is_ok(), "no OTLP");
     }
 }
 

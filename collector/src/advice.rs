@@ -52,6 +52,15 @@ fn otlp_advice(reason: Reason) -> Option<&'static str> {
              OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20TOKEN\" or the headers of its exporter."
         }
         Reason::Method => "Telemetry is sent with POST; a browser or a health check sent this.",
+        Reason::NotHttp => {
+            "An exporter with an https address speaks TLS, which this port does not: use http (or \
+             insecure: true in a Collector), or give --tls-cert and --tls-key here."
+        }
+        Reason::NotEncrypted => {
+            "This port speaks TLS: use an https address, let the sender trust the certificate \
+             (OTEL_EXPORTER_OTLP_CERTIFICATE), and where --tls-client-ca is given let it show one of \
+             its own (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)."
+        }
         Reason::HttpVersion => {
             "gRPC needs HTTP/2 all the way; a proxy in between speaks HTTP/1.1 to this port."
         }

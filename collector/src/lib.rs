@@ -20,6 +20,7 @@ mod record_limits;
 mod redaction;
 mod senders;
 mod server;
+mod strangers;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -37,10 +38,12 @@ use tokio_util::sync::CancellationToken;
 use tower::{ServiceBuilder, ServiceExt as _};
 
 use crate::ingest::{DecodeLimits, Ingest};
+use crate::receiver::Protocol;
 use crate::receiver::body::BodyLimits;
 use crate::receiver::grpc::GrpcReceiver;
 use crate::receiver::http::HttpReceiver;
 use crate::server::{ServerLimits, serve};
+use crate::strangers::Strangers;
 
 pub use config::{CollectorArgs, CollectorConfig, ConfigError};
 pub use metrics::CollectorMetrics;
@@ -96,6 +99,9 @@ pub async fn run(
     let http_address = address(&listeners.otlp_http)?;
     let body_limits = BodyLimits::from(&config);
     let limits = ServerLimits::from(&config);
+    let strangers = |protocol| Strangers::new(Arc::clone(&metrics), protocol);
+    let grpc_strangers = strangers(Protocol::OtlpGrpc);
+    let http_strangers = strangers(Protocol::OtlpHttp);
     let ingest = Arc::new(Ingest::new(storage, metrics, DecodeLimits::from(&config)));
 
     let mut servers = JoinSet::new();
@@ -105,6 +111,7 @@ pub async fn run(
         listeners.otlp_grpc,
         grpc,
         limits,
+        grpc_strangers,
         shutdown.clone(),
     ));
     let http = Arc::new(http);
@@ -117,6 +124,7 @@ pub async fn run(
             Arc::clone(&http),
             config.allowed_origins.clone(),
             limits,
+            http_strangers.clone(),
             shutdown.clone(),
         ));
     }
@@ -130,6 +138,7 @@ async fn serve_grpc(
     door: Door,
     receiver: GrpcReceiver,
     limits: ServerLimits,
+    strangers: Strangers,
     shutdown: CancellationToken,
 ) {
     let (receiver, guard) = (Arc::new(receiver), Arc::clone(&door.guard));
@@ -145,7 +154,7 @@ async fn serve_grpc(
             Ok::<_, Infallible>(answer)
         }
     });
-    serve(door, service, limits, shutdown).await;
+    serve(door, service, limits, strangers, shutdown).await;
 }
 
 async fn serve_http(
@@ -153,6 +162,7 @@ async fn serve_http(
     receiver: Arc<HttpReceiver>,
     allowed_origins: AllowedOrigins,
     limits: ServerLimits,
+    strangers: Strangers,
     shutdown: CancellationToken,
 ) {
     let guard = Arc::clone(&door.guard);
@@ -181,7 +191,8 @@ async fn serve_http(
             }
         }
     });
-    serve(door, TowerToHyperService::new(service), limits, shutdown).await;
+    let service = TowerToHyperService::new(service);
+    serve(door, service, limits, strangers, shutdown).await;
 }
 
 fn address(door: &Door) -> Result<SocketAddr, RunError> {

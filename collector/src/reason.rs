@@ -17,6 +17,10 @@ pub(crate) enum Reason {
     Method,
     /// A gRPC call over another version than HTTP/2.
     HttpVersion,
+    /// Something else than HTTP, such as TLS where it is not expected.
+    NotHttp,
+    /// No TLS where it is expected, or one that was not agreed on.
+    NotEncrypted,
     /// A content type no receiver of this port reads.
     MediaType,
     /// A compression no receiver knows.
@@ -54,6 +58,8 @@ impl Reason {
             Self::Unauthenticated => "unauthenticated",
             Self::Method => "method",
             Self::HttpVersion => "http_version",
+            Self::NotHttp => "not_http",
+            Self::NotEncrypted => "not_encrypted",
             Self::MediaType => "media_type",
             Self::Coding => "content_encoding",
             Self::TooLarge => "too_large",
@@ -77,6 +83,8 @@ impl Reason {
             Self::UnknownPath
             | Self::Method
             | Self::HttpVersion
+            | Self::NotHttp
+            | Self::NotEncrypted
             | Self::MediaType
             | Self::Coding => "unsupported",
             Self::ForbiddenHost | Self::Unauthenticated => "forbidden",

@@ -34,6 +34,15 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// Whoever connected, before it said anything that can be read.
+    pub(crate) fn of_connection(peer: SocketAddr) -> Self {
+        Self {
+            address: Some(peer.ip().to_canonical()),
+            user_agent: String::new(),
+            name: None,
+        }
+    }
+
     /// The sender of a request with this head.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let peer = request.extensions().get::<Peer>().copied();

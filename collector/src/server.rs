@@ -26,6 +26,7 @@ use crate::config::CollectorConfig;
 use crate::connections::{Connections, Guard as Place};
 use crate::error::BoxError;
 use crate::senders::Peer;
+use crate::strangers::Strangers;
 
 // What is left then is cut off, which takes no time unless something is wrong.
 const CUT_OFF_TIME_MAX: Duration = Duration::from_secs(1);
@@ -78,6 +79,7 @@ pub(crate) async fn serve<S, B>(
     door: Door,
     service: S,
     limits: ServerLimits,
+    strangers: Strangers,
     shutdown: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -96,6 +98,7 @@ pub(crate) async fn serve<S, B>(
             let (stream, peer) = accept(&listener).await;
             let connection = Connection {
                 peer,
+                strangers: strangers.clone(),
                 place: connections.enter().await,
                 guard: Arc::clone(&guard),
                 builder: Arc::clone(&builder),
@@ -193,6 +196,7 @@ where
 
 struct Connection {
     peer: SocketAddr,
+    strangers: Strangers,
     place: Place,
     guard: Arc<Guard>,
     builder: Arc<Builder<TrackedExecutor>>,
@@ -212,6 +216,7 @@ impl Connection {
             Ok(Ok(guest)) => Some(guest),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "connection was not let in");
+                self.strangers.not_let_in(self.peer, &error);
                 None
             }
             Err(_elapsed) => None,
@@ -268,6 +273,9 @@ impl Connection {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "connection ended with an error");
+                        if !has_begun.is_cancelled() {
+                            self.strangers.ended(self.peer, &error);
+                        }
                     }
                     return;
                 }

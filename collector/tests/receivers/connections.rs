@@ -38,6 +38,33 @@ async fn peers_that_never_send_a_head_are_disconnected() {
 }
 
 #[tokio::test]
+async fn whoever_speaks_tls_to_a_port_without_it_is_told_of() {
+    let receivers = Receivers::start().await;
+    // How a ClientHello begins: a handshake record of TLS 1.0.
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+    for address in [receivers.grpc, receivers.http] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(hello).await.unwrap();
+        read_to_end(&mut stream).await;
+    }
+
+    let [sender] = receivers.senders().try_into().unwrap();
+    let problems: Vec<_> = sender
+        .problems
+        .iter()
+        .map(|it| (it.protocol, it.reason, it.answer.as_str()))
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            ("otlp_http", "not_http", "closed"),
+            ("otlp_grpc", "not_http", "closed")
+        ]
+    );
+}
+
+#[tokio::test]
 async fn connections_over_the_bound_wait_while_all_others_are_busy() {
     let receivers = Receivers::start_with(&["--max-otlp-connections", "1"]).await;
     let occupant = Client::http1(receivers.http);

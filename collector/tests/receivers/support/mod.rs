@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use access::{Access, AccessArgs, Address, Door, Purpose};
 use clap::Parser;
-use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners, RunError};
+use collector::{
+    CollectorArgs, CollectorConfig, CollectorMetrics, Listeners, RunError, SenderReport,
+};
 use model::otlp::json::{write_logs, write_spans};
 use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
 use serde_json::{Value, json};
@@ -204,6 +206,11 @@ impl Receivers {
         let name = name_and_labels.split('{').next().unwrap();
         assert!(text.contains(&format!("# TYPE {name} ")), "{text}");
         value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// What is known of those who send.
+    pub(crate) fn senders(&self) -> Vec<SenderReport> {
+        self.metrics.senders()
     }
 
     /// Waits until that counter has this value.

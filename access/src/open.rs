@@ -173,6 +173,11 @@ impl Access {
         self.tls.is_some()
     }
 
+    /// Whether senders have to show a token.
+    pub fn needs_token(&self) -> bool {
+        self.tokens.is_some()
+    }
+
     /// Appends the counters of all doors in the Prometheus text format.
     pub fn render_prometheus(&self, out: &mut String) {
         metrics::render(out, &self.guards.lock(), &self.watched());

@@ -38,6 +38,10 @@ pub struct ServerInfo {
     pub otlp_http: SocketAddr,
     /// Where the UI and the query API are served.
     pub http: SocketAddr,
+    /// Whether all of these speak TLS.
+    pub is_encrypted: bool,
+    /// Whether senders have to show a token.
+    pub needs_token: bool,
     /// Where the data is kept.
     pub data_dir: PathBuf,
     /// Age at which data is deleted; `None` when it is kept for good.

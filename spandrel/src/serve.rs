@@ -97,6 +97,8 @@ impl Server {
             otlp_grpc: addresses.otlp_grpc,
             otlp_http: addresses.otlp_http,
             http: addresses.http,
+            is_encrypted: access.is_encrypted(),
+            needs_token: access.needs_token(),
             data_dir: data_dir.clone(),
             retention_age: Some(settings.storage.retention_age()),
         };

@@ -38,6 +38,8 @@ struct Endpoints {
     otlp_grpc: String,
     otlp_http: String,
     http: String,
+    is_encrypted: bool,
+    needs_token: bool,
 }
 
 #[derive(Serialize)]
@@ -132,6 +134,8 @@ pub(super) async fn status(
             otlp_grpc: info.otlp_grpc.to_string(),
             otlp_http: info.otlp_http.to_string(),
             http: info.http.to_string(),
+            is_encrypted: info.is_encrypted,
+            needs_token: info.needs_token,
         },
         stored: Stored {
             spans: status.span_count,

@@ -208,6 +208,8 @@ fn backend(storage: &Storage) -> Backend {
         otlp_grpc: "127.0.0.1:4317".parse().unwrap(),
         otlp_http: "127.0.0.1:4318".parse().unwrap(),
         http: "127.0.0.1:4319".parse().unwrap(),
+        is_encrypted: false,
+        needs_token: true,
         data_dir: "/data".into(),
         retention_age: Some(Duration::from_secs(7 * 24 * 3600)),
     };

@@ -150,7 +150,7 @@ function tally(entries, key) {
 function status(w, empty) {
   return {
     version: '0.0.0',
-    endpoints: { otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318', http: '127.0.0.1:4319' },
+    endpoints: { otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318', http: '127.0.0.1:4319', is_encrypted: false, needs_token: false },
     stored: { spans: empty ? 0 : w.traces.reduce((n, t) => n + t.trace.spans.length, 0), log_records: empty ? 0 : w.logs.length, splits: 2, bytes: 12_400_000, wal_bytes: 180_000, hot_spans: 12, hot_log_records: 4 },
     on_disk: {
       traces: { splits: 1, rows: 40_000, data_bytes: 6_100_000, index_bytes: 2_300_000, wal_bytes: 90_000, backlog_splits: 0, backlog_rows: 0, oldest_sealed_unix_nano: null },

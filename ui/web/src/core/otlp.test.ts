@@ -55,11 +55,18 @@ test('an address on every interface becomes the host of the page', () => {
 });
 
 test('every snippet names this server and no other', () => {
-  const list = snippets({ grpc: 'host-a:1', http: 'host-b:2' });
+  const list = snippets({ grpc: 'host-a:1', http: 'host-b:2', isEncrypted: false });
   expect(list.map((s) => s.id)).toEqual(['env', 'rust', 'python', 'node', 'java', 'go', 'collector']);
   for (const snippet of list) {
     expect(snippet.code).toMatch(/host-a:1|host-b:2/);
     expect(snippet.code).not.toMatch(/431[789]\b(?<!1431[78])/);
+  }
+});
+
+test('snippets for a server with TLS say so, each of them', () => {
+  for (const { id, code } of snippets({ grpc: 'host-a:1', http: 'host-b:2', isEncrypted: true })) {
+    expect(code, id).not.toMatch(/http:\/\/host|insecure: true/);
+    expect(code, id).toMatch(/https:\/\/host|insecure: false/);
   }
 });
 

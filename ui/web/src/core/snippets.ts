@@ -4,6 +4,8 @@ export interface Endpoints {
   /** `host:port` */
   readonly grpc: string;
   readonly http: string;
+  /** Whether both speak TLS. */
+  readonly isEncrypted: boolean;
 }
 
 export interface Snippet {
@@ -26,7 +28,8 @@ export function reachable(address: string, pageHost: string): string {
   return name.includes(':') && !name.startsWith('[') ? `[${name}]:${port}` : `${name}:${port}`;
 }
 
-export function snippets({ grpc, http }: Endpoints): Snippet[] {
+export function snippets({ grpc, http, isEncrypted }: Endpoints): Snippet[] {
+  const scheme = isEncrypted ? 'https' : 'http';
   return [
     {
       id: 'env',
@@ -34,14 +37,14 @@ export function snippets({ grpc, http }: Endpoints): Snippet[] {
       install: null,
       code: `# Every OpenTelemetry SDK reads these.
 export OTEL_SERVICE_NAME=my-service
-export OTEL_EXPORTER_OTLP_ENDPOINT=http://${http}
+export OTEL_EXPORTER_OTLP_ENDPOINT=${scheme}://${http}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 export OTEL_TRACES_EXPORTER=otlp
 export OTEL_LOGS_EXPORTER=otlp
 export OTEL_METRICS_EXPORTER=none
 
 # gRPC instead:
-# export OTEL_EXPORTER_OTLP_ENDPOINT=http://${grpc}
+# export OTEL_EXPORTER_OTLP_ENDPOINT=${scheme}://${grpc}
 # export OTEL_EXPORTER_OTLP_PROTOCOL=grpc`,
     },
     {
@@ -54,7 +57,7 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 
 let exporter = opentelemetry_otlp::SpanExporter::builder()
     .with_tonic()
-    .with_endpoint("http://${grpc}")
+    .with_endpoint("${scheme}://${grpc}")
     .build()?;
 let provider = SdkTracerProvider::builder()
     .with_resource(Resource::builder().with_service_name("my-service").build())
@@ -68,7 +71,7 @@ global::set_tracer_provider(provider.clone());
       title: 'Python',
       install: 'pip install opentelemetry-distro opentelemetry-exporter-otlp && opentelemetry-bootstrap -a install',
       code: `OTEL_SERVICE_NAME=my-service \\
-OTEL_EXPORTER_OTLP_ENDPOINT=http://${http} \\
+OTEL_EXPORTER_OTLP_ENDPOINT=${scheme}://${http} \\
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\
 OTEL_METRICS_EXPORTER=none \\
 OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true \\
@@ -79,7 +82,7 @@ opentelemetry-instrument python app.py`,
       title: 'Node.js',
       install: 'npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node',
       code: `OTEL_SERVICE_NAME=my-service \\
-OTEL_EXPORTER_OTLP_ENDPOINT=http://${http} \\
+OTEL_EXPORTER_OTLP_ENDPOINT=${scheme}://${http} \\
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\
 OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp OTEL_METRICS_EXPORTER=none \\
 node --require @opentelemetry/auto-instrumentations-node/register app.js`,
@@ -91,7 +94,7 @@ node --require @opentelemetry/auto-instrumentations-node/register app.js`,
         'curl -LO https://github.com/open-telemetry/opentelemetry-java-instrumentation/releases/latest/download/opentelemetry-javaagent.jar',
       code: `java -javaagent:opentelemetry-javaagent.jar \\
   -Dotel.service.name=my-service \\
-  -Dotel.exporter.otlp.endpoint=http://${http} \\
+  -Dotel.exporter.otlp.endpoint=${scheme}://${http} \\
   -Dotel.exporter.otlp.protocol=http/protobuf \\
   -Dotel.metrics.exporter=none \\
   -jar app.jar`,
@@ -102,8 +105,7 @@ node --require @opentelemetry/auto-instrumentations-node/register app.js`,
       install:
         'go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc',
       code: `exporter, err := otlptracegrpc.New(ctx,
-    otlptracegrpc.WithEndpoint("${grpc}"),
-    otlptracegrpc.WithInsecure(),
+    otlptracegrpc.WithEndpointURL("${scheme}://${grpc}"),
 )
 if err != nil {
     return err
@@ -128,7 +130,7 @@ exporters:
   otlp/spandrel:
     endpoint: ${grpc}
     tls:
-      insecure: true
+      insecure: ${!isEncrypted}
 
 service:
   pipelines:

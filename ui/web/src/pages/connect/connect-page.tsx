@@ -30,6 +30,12 @@ export function ConnectPage() {
             program, and the first trace shows up below.
           </p>
           <Addresses status={status.data} />
+          {status.data.endpoints.needs_token && (
+            <p class="muted">
+              Senders show a token: <code>OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20TOKEN</code>. Whoever runs this server makes
+              one with <code>spandrel token new NAME</code>.
+            </p>
+          )}
           <Arrivals status={status.data} stale={status.isError} />
           <Snippets status={status.data} />
           <Senders />
@@ -41,8 +47,9 @@ export function ConnectPage() {
 }
 
 function Addresses({ status }: { status: StatusAnswer }) {
-  const grpc = `http://${reachable(status.endpoints.otlp_grpc, location.hostname)}`;
-  const http = `http://${reachable(status.endpoints.otlp_http, location.hostname)}`;
+  const scheme = status.endpoints.is_encrypted ? 'https' : 'http';
+  const grpc = `${scheme}://${reachable(status.endpoints.otlp_grpc, location.hostname)}`;
+  const http = `${scheme}://${reachable(status.endpoints.otlp_http, location.hostname)}`;
   return (
     <dl class="addresses">
       {[
@@ -112,6 +119,7 @@ function Snippets({ status }: { status: StatusAnswer }) {
   const list = snippets({
     grpc: reachable(status.endpoints.otlp_grpc, location.hostname),
     http: reachable(status.endpoints.otlp_http, location.hostname),
+    isEncrypted: status.endpoints.is_encrypted,
   });
   const [chosen, setChosen] = useState(url.query.for ?? list[0].id);
   const snippet = list.find((s) => s.id === chosen) ?? list[0];

@@ -3,9 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, Request};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 use crate::hosts::{AllowedHosts, ForbiddenHost, HostCheck};
 use crate::live::Live;
@@ -13,6 +15,9 @@ use crate::metrics::{Reason, Turned};
 use crate::open::Purpose;
 use crate::tls::{Guest, Stream, TlsConfigs, handshake};
 use crate::tokens::{SenderName, Tokens, Unauthenticated, presented};
+
+/// After a refusal to accept, which mostly means that file handles ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A socket that listens, and who may come through it.
 #[derive(Debug)]
@@ -30,6 +35,33 @@ impl Door {
     /// When the socket is not bound.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+/// The next connection. Waits for as long as the system refuses to accept, however long that is: handles come
+/// back, and what else the server does must not end meanwhile.
+pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut failures = 0_u64;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if failures > 0 {
+                    tracing::info!(failures, "connections are accepted again");
+                }
+                // Answers must not wait for more to send.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "failed to set TCP_NODELAY");
+                }
+                return (stream, peer);
+            }
+            Err(error) => {
+                if failures == 0 {
+                    tracing::warn!(%error, "failed to accept a connection, trying on");
+                }
+                failures += 1;
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 

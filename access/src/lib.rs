@@ -15,7 +15,7 @@ mod tls;
 mod tokens;
 
 pub use config::AccessArgs;
-pub use door::{Door, Guard};
+pub use door::{Door, Guard, accept};
 pub use hosts::{AllowedHosts, ForbiddenHost};
 pub use live::FileError;
 pub use open::{Access, AccessError, Address, Purpose};

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Door, Guard, Guest};
+use access::{Door, Guard, Guest, accept};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -17,7 +17,7 @@ use hyper::rt::Executor;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,8 +30,6 @@ use crate::strangers::Strangers;
 
 // What is left then is cut off, which takes no time unless something is wrong.
 const CUT_OFF_TIME_MAX: Duration = Duration::from_secs(1);
-// After a failed accept, which mostly means that file descriptors ran out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 // An idle connection that has to make room is told so, and not waited for.
 const LEAVE_TIME_MAX: Duration = Duration::from_millis(100);
@@ -127,32 +125,6 @@ pub(crate) async fn serve<S, B>(
                 tasks = tasks.len(),
                 "requests are still running after the cut-off"
             );
-        }
-    }
-}
-
-/// The next connection. Waits for as long as the system refuses to accept: handles come back.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let mut failures = 0_u64;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                if failures > 0 {
-                    tracing::info!(failures, "connections are accepted again");
-                }
-                // Answers are tiny and must not wait for more to send.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "failed to set TCP_NODELAY");
-                }
-                return (stream, peer);
-            }
-            Err(error) => {
-                if failures == 0 {
-                    tracing::warn!(%error, "failed to accept a connection, trying on");
-                }
-                failures += 1;
-                sleep(ACCEPT_PAUSE).await;
-            }
         }
     }
 }

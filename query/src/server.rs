@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Door, Guard};
+use access::{Door, Guard, accept};
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -23,8 +23,6 @@ use crate::config::QueryConfig;
 
 /// Longest that answers may take to be written after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause after the system refused to accept, usually because there are no file handles left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` fires.
 pub(crate) async fn serve(
@@ -49,7 +47,7 @@ pub(crate) async fn serve(
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = next(&listener, &permits) => accepted,
         };
         let Some((stream, permit)) = accepted else {
             break;
@@ -73,31 +71,14 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-/// The next connection, once there is room for one. Waits for as long as the system refuses to accept:
-/// handles come back, and what else the server does must not end meanwhile.
-async fn accept(
+/// The next connection, once there is room for one.
+async fn next(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    let mut failures = 0_u64;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                if failures > 0 {
-                    tracing::info!(failures, "connections are accepted again");
-                }
-                return Some((stream, permit));
-            }
-            Err(error) => {
-                if failures == 0 {
-                    tracing::warn!(%error, "failed to accept a connection, trying on");
-                }
-                failures += 1;
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+    let (stream, _peer) = accept(listener).await;
+    Some((stream, permit))
 }
 
 /// What it takes to answer the requests of one connection.
@@ -112,9 +93,6 @@ struct Connection {
 impl Connection {
     /// Answers until the client or the server ends the connection.
     async fn answer(self, stream: TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "failed to set nodelay");
-        }
         let (router, guard) = (self.router, self.guard);
         let guest = match timeout(self.head_timeout, guard.let_in(stream)).await {
             Ok(Ok(guest)) => guest,

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::process::command;
+use crate::process::{command, run_to_end};
 use crate::wait::PATIENCE;
 
 /// Places an order with the SDK for Node. `encoding` is `json` or `protobuf`; returns what it printed.
@@ -40,20 +40,9 @@ pub async fn run_deno_order(settings: &[(&str, &str)]) -> Result<(Value, String)
     Ok(run(program).await)
 }
 
-/// Runs a program to its end; it prints one line of JSON and complains of nothing.
-async fn run(mut program: Command) -> (Value, String) {
-    let output = timeout(PATIENCE, program.output())
-        .await
-        .expect("the program does not end")
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "ended with {}\n{stderr}",
-        output.status
-    );
-    assert_eq!(stderr, "", "the program complained");
-    let line = String::from_utf8(output.stdout).unwrap();
+/// What a program prints, read and as it is.
+async fn run(program: Command) -> (Value, String) {
+    let line = run_to_end(program).await;
     (serde_json::from_str(&line).unwrap(), line)
 }
 

@@ -246,6 +246,22 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
+/// Runs a program to its end; it complains of nothing. Returns what it prints.
+pub(crate) async fn run_to_end(mut program: Command) -> String {
+    let output = timeout(PATIENCE, program.output())
+        .await
+        .expect("the program does not end")
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "ended with {}\n{stderr}",
+        output.status
+    );
+    assert_eq!(stderr, "", "the program complained");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 const LONGEST_IDLE: &str = "1h";
 
 async fn spawn(dir: &Path, disk: Option<&SmallDisk>, flags: &[String]) -> (Server, Addresses) {

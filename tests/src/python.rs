@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::process::command;
-use crate::wait::PATIENCE;
+use crate::process::{command, run_to_end};
 
 /// Places an order with the SDK: runs `tests/python/order.py` to its end. `protocol` is `grpc` or `http`; `settings`
 /// are the variables of the SDK, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -48,20 +46,8 @@ pub async fn get_encrypted(url: &str, ca: &Path) -> Value {
     run(command).await
 }
 
-/// Runs a program to its end; it prints JSON and complains of nothing.
-async fn run(mut command: Command) -> Value {
-    let output = timeout(PATIENCE, command.output())
-        .await
-        .expect("Python does not end")
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "ended with {}\n{stderr}",
-        output.status
-    );
-    assert_eq!(stderr, "", "the program complained");
-    serde_json::from_slice(&output.stdout).unwrap()
+async fn run(program: Command) -> Value {
+    serde_json::from_str(&run_to_end(program).await).unwrap()
 }
 
 /// The interpreter of the virtual environment with the packages of `tests/python/requirements.txt`.

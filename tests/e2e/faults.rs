@@ -94,9 +94,10 @@ async fn span_count(spandrel: &SpandrelProcess) -> (Value, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_handles_senders_are_told_to_come_back_and_with_them_all_is_well_again() {
-    let spandrel = SpandrelProcess::start_with(&LITTLE_MEMORY).await;
-    let otlp = HttpClient::new(spandrel.otlp_http);
-    // These connections stay open.
+    let mut spandrel = SpandrelProcess::start_with(&LITTLE_MEMORY).await;
+    // Without handles nobody new is let in.
+    let otlp = HttpClient::on_one_connection(spandrel.otlp_http).await;
+    spandrel.api = HttpClient::on_one_connection(spandrel.api.address()).await;
     assert_eq!(export(&otlp, 1).await.status, StatusCode::OK);
     assert_eq!(span_count(&spandrel).await, (Value::Bool(true), 2));
     let before = open_handles(spandrel.id());

@@ -1,14 +1,21 @@
 //! A plain HTTP client for the server under test.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::header::HOST;
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::wait::PATIENCE;
@@ -17,7 +24,41 @@ use crate::wait::PATIENCE;
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     address: SocketAddr,
-    inner: legacy::Client<HttpConnector, Full<Bytes>>,
+    connections: Connections,
+}
+
+#[derive(Debug, Clone)]
+enum Connections {
+    /// As many as it takes: one more is opened whenever the last answer's is not free at once.
+    Pool(Box<legacy::Client<HttpConnector, Full<Bytes>>>),
+    One(Arc<OneConnection>),
+}
+
+#[derive(Debug)]
+struct OneConnection {
+    sender: Mutex<SendRequest<Full<Bytes>>>,
+    _driver: JoinSet<()>,
+}
+
+impl Connections {
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+        match self {
+            Self::Pool(pool) => {
+                let answer = pool.request(request).await;
+                answer.map_err(|error| error.to_string())
+            }
+            Self::One(connection) => {
+                let uri = std::mem::take(request.uri_mut()).into_parts();
+                let host = uri.authority.unwrap().as_str().parse().unwrap();
+                request.headers_mut().entry(HOST).or_insert(host);
+                *request.uri_mut() = uri.path_and_query.unwrap().into();
+                let mut sender = connection.sender.lock().await;
+                sender.ready().await.map_err(|error| error.to_string())?;
+                let answer = sender.send_request(request).await;
+                answer.map_err(|error| error.to_string())
+            }
+        }
+    }
 }
 
 /// What the server said.
@@ -36,8 +77,34 @@ impl HttpClient {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            inner: legacy::Client::builder(TokioExecutor::new()).build_http(),
+            connections: Connections::Pool(Box::new(
+                legacy::Client::builder(TokioExecutor::new()).build_http(),
+            )),
         }
+    }
+
+    /// A client that sends every request, one after the other, over a connection that is open when this
+    /// returns.
+    pub async fn on_one_connection(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            // How it ended is seen by whoever sends next.
+            let _ended = connection.await;
+        });
+        Self {
+            address,
+            connections: Connections::One(Arc::new(OneConnection {
+                sender: Mutex::new(sender),
+                _driver: driver,
+            })),
+        }
+    }
+
+    /// Whom it asks.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends a GET; `Err` when there is no answer at all.
@@ -104,11 +171,7 @@ impl HttpClient {
         }
         let request = request.body(Full::new(body)).unwrap();
         let exchange = async {
-            let response = self
-                .inner
-                .request(request)
-                .await
-                .map_err(|error| error.to_string())?;
+            let response = self.connections.send(request).await?;
             let (head, body) = response.into_parts();
             let body = body
                 .collect()

@@ -44,7 +44,7 @@ impl Request {
 /// A connection of one transport.
 pub(crate) enum Connection {
     Http(HttpClient),
-    Grpc(GrpcClient),
+    Grpc(Box<GrpcClient>),
 }
 
 impl Connection {
@@ -53,7 +53,7 @@ impl Connection {
         if number.is_multiple_of(2) {
             Self::Http(HttpClient::new(spandrel.otlp_http))
         } else {
-            Self::Grpc(GrpcClient::new(spandrel.otlp_grpc))
+            Self::Grpc(Box::new(GrpcClient::new(spandrel.otlp_grpc)))
         }
     }
 

@@ -37,7 +37,7 @@ pub struct StorageArgs {
     #[arg(long, env = "SPANDREL_SEAL_AGE", default_value = "5m", value_parser = humantime::parse_duration)]
     pub seal_age: Duration,
     /// Number of records of the largest split that small ones are merged into; splits of more than
-    /// half of it stay as they are.
+    /// half of it stay as they are, and up to 256 of a signal that have a thirty-second of it or more.
     #[arg(long, env = "SPANDREL_COMPACTION_ROWS_MAX", default_value = "2000000")]
     pub compaction_rows_max: NonZeroU64,
     /// Memory held by records not yet in a split above which senders are told to retry later.

@@ -8,6 +8,10 @@
 //! or enough to fill a split. When the window is over, what is left in it is merged once more. The
 //! fan-in is as large as it is because 16 x 16 is more than the seals that `--seal-age` makes in a
 //! window of the default settings: a row is rewritten about twice and no more.
+//!
+//! A merge costs by the row, and what it saves is a few microseconds of each search by the split. So
+//! splits of [`LARGE`] and more are left as they are until there are more than [`LARGE_KEPT`] of a
+//! signal; then as many are merged as it takes, the oldest first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,6 +36,11 @@ const FULL: u64 = 1 << 32;
 const MATURE: u64 = FULL / 2;
 /// A run of splits that reaches this weight is merged without waiting for more.
 const ENOUGH: u64 = FULL / 8 * 7;
+/// Weight from which a split is large.
+const LARGE: u64 = FULL / 32;
+/// Large splits of a signal that are not merged with each other: searching them all takes some milliseconds,
+/// and rewriting them would take minutes.
+const LARGE_KEPT: usize = 256;
 /// How many times larger a split of one tier may be than another one of it, as a power of two.
 const TIER_BITS: u32 = 4;
 
@@ -73,31 +82,54 @@ struct Candidate<'a> {
     weight: u64,
 }
 
+/// The splits of one signal that were sealed in the same window.
+#[derive(Debug, Default)]
+struct Window<'a> {
+    /// Those of [`LARGE`] and more.
+    large: Vec<Candidate<'a>>,
+    small: Vec<Candidate<'a>>,
+}
+
 /// What is to be merged now, the cheapest first. Each split is in one merge at most.
 pub(crate) fn plan(splits: &[PublishedSplit], now: UnixNanos, settings: &Settings) -> Vec<Merge> {
     let window_nanos = window_nanos(settings);
-    let mut windows: BTreeMap<(u64, &str), Vec<Candidate<'_>>> = BTreeMap::new();
+    let mut windows: BTreeMap<(u64, &str), Window<'_>> = BTreeMap::new();
+    let mut large_counts: BTreeMap<&str, usize> = BTreeMap::new();
     for split in splits {
         let weight = weight(split, settings);
         if weight <= MATURE && !is_near_its_end(split, now, settings) {
-            let window = split.sealed.0 / window_nanos;
-            let key = (window, split.signal.as_str());
+            let signal = split.signal.as_str();
+            let window = windows.entry((split.sealed.0 / window_nanos, signal));
+            let window = window.or_default();
             let candidate = Candidate { split, weight };
-            windows.entry(key).or_default().push(candidate);
+            if weight >= LARGE {
+                window.large.push(candidate);
+                *large_counts.entry(signal).or_default() += 1;
+            } else {
+                window.small.push(candidate);
+            }
         }
     }
     let mut runs = Vec::new();
-    for ((window, _), mut candidates) in windows {
-        candidates.sort_by_key(|candidate| (candidate.split.sealed, candidate.split.id.clone()));
+    for ((window, signal), candidates) in windows {
         let is_over = now.0 / window_nanos > window;
-        if is_over {
-            runs.extend(leftovers(&candidates));
-        } else {
-            runs.extend(tiers(&candidates));
+        let runs_of = if is_over { leftovers } else { tiers };
+        runs.extend(runs_of(&in_order(candidates.small)));
+        let large_count = large_counts.entry(signal).or_default();
+        for run in runs_of(&in_order(candidates.large)) {
+            if *large_count > LARGE_KEPT {
+                *large_count -= run.len().saturating_sub(1);
+                runs.push(run);
+            }
         }
     }
     runs.sort_by_key(|run| weight_of(run));
     runs.iter().filter_map(|run| to_merge(run)).collect()
+}
+
+fn in_order(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    candidates.sort_by_key(|candidate| (candidate.split.sealed, candidate.split.id.clone()));
+    candidates
 }
 
 fn window_nanos(settings: &Settings) -> u64 {

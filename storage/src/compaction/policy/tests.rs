@@ -61,12 +61,43 @@ fn sixteen_splits_of_similar_size_become_one_and_fifteen_wait() {
 }
 
 #[test]
+fn large_splits_stay_until_there_are_too_many_and_then_the_oldest_become_as_few_as_it_takes() {
+    let now = 100 * DAY + 600 * MINUTE;
+    let large = |count| splits(&vec![500_000; count]);
+    assert_eq!(planned(&large(256), now), Vec::<Vec<u64>>::new());
+    assert_eq!(planned(&large(257), now), [vec![500_000; 7]]);
+    let many = large(257);
+    let merges = plan(&many, UnixNanos(now), &settings());
+    let oldest: Vec<SplitId> = many[..7].iter().map(|split| split.id.clone()).collect();
+    assert_eq!(merges[0].inputs, oldest);
+    assert_eq!(
+        planned(&large(263), now),
+        [vec![500_000; 7], vec![500_000; 7]]
+    );
+    let when_over = now + DAY;
+    assert_eq!(planned(&large(256), when_over), Vec::<Vec<u64>>::new());
+    assert_eq!(planned(&large(257), when_over), [vec![500_000; 8]]);
+}
+
+#[test]
+fn large_splits_of_each_signal_are_counted_by_themselves() {
+    let now = 100 * DAY + 600 * MINUTE;
+    let mut both = splits(&[500_000; 500]);
+    for split in both.iter_mut().step_by(2) {
+        split.signal = Signal::Logs;
+    }
+    assert_eq!(planned(&both, now), Vec::<Vec<u64>>::new());
+}
+
+#[test]
 fn splits_that_fill_one_do_not_wait_for_more() {
-    let now = 100 * DAY + 60 * MINUTE;
-    assert_eq!(planned(&splits(&[500_000; 7]), now), [vec![500_000; 7]]);
-    assert_eq!(planned(&splits(&[500_000; 6]), now), Vec::<Vec<u64>>::new());
-    let unequal = splits(&[1_900_000, 1_500_000, 1_800_000]);
-    assert_eq!(planned(&unequal, now), [vec![1_900_000, 1_500_000]]);
+    let now = 100 * DAY + 600 * MINUTE;
+    let mut unequal = vec![1_900_000, 1_500_000, 1_800_000];
+    unequal.extend([130_000; 254]);
+    assert_eq!(
+        planned(&splits(&unequal), now),
+        [vec![1_900_000, 1_500_000]]
+    );
 }
 
 #[test]
@@ -96,13 +127,13 @@ fn signals_and_windows_are_not_mixed() {
 
 #[test]
 fn what_is_left_in_a_window_is_merged_when_it_is_over_without_what_is_much_larger() {
-    let some = splits(&[1_900_000, 2_000, 300_000, 40_000, 280_000]);
+    let some = splits(&[1_900_000, 2_000, 100_000, 40_000, 80_000]);
     let soon = 100 * DAY + 60 * MINUTE;
     let later = soon + DAY;
     assert_eq!(planned(&some, soon), Vec::<Vec<u64>>::new());
     assert_eq!(
         planned(&some, later),
-        [vec![2_000, 300_000, 40_000, 280_000]]
+        [vec![2_000, 100_000, 40_000, 80_000]]
     );
     assert_eq!(
         planned(&splits(&[90_000, 3_000]), later),
@@ -233,9 +264,9 @@ fn check(name: &str, cost: &Cost, splits_max: usize) {
 }
 
 #[test]
-fn large_seals_are_rewritten_once() {
+fn large_seals_are_rewritten_once_when_there_are_many() {
     let cost = simulate(10 * MINUTE, |_| 500_000);
-    check("large", &cost, 8);
+    check("large", &cost, LARGE_KEPT + 8);
     assert!(cost.rewritten_rows <= cost.sealed_rows, "{cost:?}");
     assert_eq!(cost.rewrites_max, 1);
 }
@@ -253,7 +284,7 @@ fn any_steady_or_mixed_stream_costs_at_most_two_rewrites_and_leaves_few_splits()
         1, 20, 500, 5_000, 14_000, 20_000, 50_000, 100_000, 300_000, 1_500_000,
     ] {
         let cost = simulate(5 * MINUTE, |_| rows);
-        check(&format!("{rows} rows"), &cost, 60);
+        check(&format!("{rows} rows"), &cost, LARGE_KEPT + 40);
     }
     // Quiet nights, busy days, and now and then a seal of the full size.
     let cost = simulate(5 * MINUTE, |number| match number % 288 {
@@ -261,11 +292,11 @@ fn any_steady_or_mixed_stream_costs_at_most_two_rewrites_and_leaves_few_splits()
         hour if hour < 96 => 300 + number % 7 * 100,
         _ => 2_000 + number % 13 * 9_000,
     });
-    check("mixed", &cost, 60);
+    check("mixed", &cost, LARGE_KEPT + 40);
     // Alternately large and small.
     let cost = simulate(
         5 * MINUTE,
         |number| if number % 2 == 0 { 500_000 } else { 2_000 },
     );
-    check("alternating", &cost, 60);
+    check("alternating", &cost, LARGE_KEPT + 40);
 }

@@ -117,8 +117,7 @@ impl Admission {
     /// While memory is short, one request at a time is taken: with none at all, nothing would ever get better by
     /// what it brings about, such as a seal.
     fn may_begin(&self) -> bool {
-        !self.shared.is_memory_short.load(Ordering::Relaxed)
-            || self.shared.held.lock().total.requests == 0
+        !self.is_memory_short() || self.shared.held.lock().total.requests == 0
     }
 
     /// Tells whether the process holds more memory than it should.
@@ -126,6 +125,10 @@ impl Admission {
         self.shared
             .is_memory_short
             .store(is_short, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_memory_short(&self) -> bool {
+        self.shared.is_memory_short.load(Ordering::Relaxed)
     }
 
     /// The bytes held by all tickets.

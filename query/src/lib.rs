@@ -7,6 +7,7 @@ pub mod exec;
 pub mod ingest_status;
 pub mod lang;
 mod limits;
+pub mod memory_status;
 
 mod api;
 mod metrics;
@@ -26,6 +27,7 @@ pub use api::{parse_time, router};
 pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
 pub use error::QueryError;
 pub use ingest_status::{IngestProblem, IngestSender, IngestStatus};
+pub use memory_status::{BudgetSource, Memory, MemoryStatus};
 
 /// What `/api/v1/status` says of the server as a whole.
 #[derive(Debug, Clone)]
@@ -68,6 +70,8 @@ pub struct Backend {
     pub metrics: Vec<MetricsRenderer>,
     /// Who sends to the other side of the process.
     pub ingest: IngestStatus,
+    /// What the process may hold in memory, and what it holds.
+    pub memory: MemoryStatus,
 }
 
 /// Serves the UI and every query API at the door until `shutdown` fires; then takes no new

@@ -11,6 +11,7 @@ mod ingest_status;
 mod logging;
 mod memory;
 mod memory_guard;
+mod memory_status;
 mod process_memory;
 mod serve;
 mod shutdown;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use collector::CollectorArgs;
+use query::BudgetSource;
 use storage::{ByteSizeError, StorageArgs, parse_byte_size};
 
 /// How much memory the server may use.
@@ -90,25 +91,31 @@ impl Available {
         }
     }
 
-    fn budget_bytes(self, size: Option<MemorySize>) -> u64 {
+    fn budget(self, size: Option<MemorySize>) -> (u64, BudgetSource) {
         // A group without a limit says one that no machine has.
         let group = self
             .group_bytes
             .filter(|bytes| self.machine_bytes.is_none_or(|machine| *bytes < machine));
-        let bytes = match size {
-            Some(MemorySize::Bytes(bytes)) => return bytes.get(),
+        let (bytes, source) = match size {
+            Some(MemorySize::Bytes(bytes)) => return (bytes.get(), BudgetSource::Setting),
             Some(MemorySize::Percent(percent)) => {
                 let all = group.or(self.machine_bytes).unwrap_or(UNKNOWN_BYTES);
-                share(all, u64::from(percent))
+                (share(all, u64::from(percent)), BudgetSource::Setting)
             }
             None => {
-                let of_machine = self.machine_bytes.map(|it| share(it, MACHINE_PERCENT));
-                let of_group = group.map(|it| share(it, GROUP_PERCENT));
-                let smallest = of_machine.into_iter().chain(of_group).min();
-                smallest.unwrap_or(UNKNOWN_BYTES)
+                let machine = self.machine_bytes.map(|it| share(it, MACHINE_PERCENT));
+                let of_machine = machine.map(|it| (it, BudgetSource::Machine));
+                let of_group =
+                    group.map(|it| (share(it, GROUP_PERCENT), BudgetSource::ControlGroup));
+                let both = of_machine.into_iter().chain(of_group);
+                let smallest = both.min_by_key(|(bytes, _)| *bytes);
+                smallest.unwrap_or((UNKNOWN_BYTES, BudgetSource::Unknown))
             }
         };
-        bytes.max(BUDGET_BYTES_MIN)
+        if bytes < BUDGET_BYTES_MIN {
+            return (BUDGET_BYTES_MIN, BudgetSource::Minimum);
+        }
+        (bytes, source)
     }
 }
 
@@ -121,6 +128,7 @@ fn share(bytes: u64, percent: u64) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) bytes: u64,
+    pub(crate) source: BudgetSource,
     in_flight_bytes: u64,
     hot_bytes: u64,
 }
@@ -131,9 +139,10 @@ const HOT_BYTES_MAX: u64 = 128 << 20;
 impl Budget {
     /// That of the settings on this machine.
     pub(crate) fn new(args: &MemoryArgs, available: Available) -> Self {
-        let bytes = available.budget_bytes(args.memory);
+        let (bytes, source) = available.budget(args.memory);
         Self {
             bytes,
+            source,
             in_flight_bytes: (bytes / 4).min(IN_FLIGHT_BYTES_MAX),
             hot_bytes: (bytes / 8).min(HOT_BYTES_MAX),
         }
@@ -219,16 +228,34 @@ mod tests {
 
     #[test]
     fn the_smaller_of_machine_and_container_counts() {
-        let of = |group| budget(None, Some(24 * GIB), group).bytes;
-        assert_eq!(of(Some(GIB)), GIB / 100 * 50);
-        assert_eq!(of(Some(20 * GIB)), 24 * GIB / 100 * 25);
-        assert_eq!(of(Some(100 << 20)), BUDGET_BYTES_MIN);
-        let share = budget(Some("40%"), Some(24 * GIB), Some(GIB));
-        assert_eq!(share.bytes, GIB / 100 * 40);
-        let bytes = budget(Some("300MiB"), Some(24 * GIB), Some(GIB));
-        assert_eq!(bytes.bytes, 300 << 20);
+        let of = |memory, machine, group| {
+            let budget = budget(memory, machine, group);
+            (budget.bytes, budget.source)
+        };
+        let machine = Some(24 * GIB);
+        assert_eq!(
+            of(None, machine, Some(GIB)),
+            (GIB / 100 * 50, BudgetSource::ControlGroup)
+        );
+        assert_eq!(
+            of(None, machine, Some(20 * GIB)),
+            (24 * GIB / 100 * 25, BudgetSource::Machine)
+        );
+        assert_eq!(
+            of(None, machine, Some(100 << 20)),
+            (BUDGET_BYTES_MIN, BudgetSource::Minimum)
+        );
+        assert_eq!(
+            of(Some("40%"), machine, Some(GIB)),
+            (GIB / 100 * 40, BudgetSource::Setting)
+        );
+        assert_eq!(
+            of(Some("300MiB"), machine, Some(GIB)),
+            (300 << 20, BudgetSource::Setting)
+        );
+        assert_eq!(of(None, None, None), (UNKNOWN_BYTES, BudgetSource::Unknown));
+        let bytes = budget(Some("300MiB"), machine, None);
         assert_eq!(bytes.in_flight_bytes, 75 << 20);
-        assert_eq!(budget(None, None, None).bytes, UNKNOWN_BYTES);
     }
 
     #[test]

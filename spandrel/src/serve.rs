@@ -22,6 +22,7 @@ use crate::ingest_status;
 use crate::logging::LogArgs;
 use crate::memory::{Available, Budget, MemoryArgs};
 use crate::memory_guard;
+use crate::memory_status;
 
 /// Settings of every part of the server.
 #[derive(Debug, Clone, Args)]
@@ -91,20 +92,17 @@ impl Server {
         let addresses = Addresses::of(&access, &receivers, &http)?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let data_dir = settings.storage.data_dir().to_path_buf();
-        let info = ServerInfo {
-            version: env!("CARGO_PKG_VERSION"),
-            otlp_grpc: addresses.otlp_grpc,
-            otlp_http: addresses.otlp_http,
-            http: addresses.http,
-            is_encrypted: access.is_encrypted(),
-            needs_token: access.needs_token(),
-            data_dir: data_dir.clone(),
-            retention_age: Some(settings.storage.retention_age()),
-        };
+        let info = server_info(&addresses, &access, &settings.storage);
+        let seal_bytes = settings.storage.seal_bytes();
         let storage = open_storage(settings.storage, Arc::clone(&clock)).await?;
 
         let metrics = Arc::new(CollectorMetrics::new(&collector_config, Arc::clone(&clock)));
+        let memory = memory_status::of(
+            settings.budget,
+            &collector_config,
+            seal_bytes,
+            Arc::clone(&metrics),
+        );
         let mut parts = JoinSet::new();
         let receiving = collector::run(
             collector_config,
@@ -134,6 +132,7 @@ impl Server {
             server: info,
             is_ready_to_write: readiness(storage.clone(), shutdown.clone()),
             ingest: ingest_status::of(Arc::clone(&metrics)),
+            memory,
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
                 access.render_prometheus(out);
@@ -220,6 +219,20 @@ impl Settings {
             collector,
             query: QueryConfig::try_from(args.query)?,
         })
+    }
+}
+
+/// What the status page says of the server as a whole.
+fn server_info(addresses: &Addresses, access: &Access, storage: &StorageConfig) -> ServerInfo {
+    ServerInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        otlp_grpc: addresses.otlp_grpc,
+        otlp_http: addresses.otlp_http,
+        http: addresses.http,
+        is_encrypted: access.is_encrypted(),
+        needs_token: access.needs_token(),
+        data_dir: storage.data_dir().to_path_buf(),
+        retention_age: Some(storage.retention_age()),
     }
 }
 

@@ -15,6 +15,7 @@ mod ingest_logs;
 mod ingest_traces;
 mod jaeger;
 mod ledger;
+mod memory;
 mod metrics;
 mod node_sdk;
 mod overload;

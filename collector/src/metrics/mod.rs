@@ -126,6 +126,16 @@ impl CollectorMetrics {
         self.admission.set_memory_short(is_short);
     }
 
+    /// The bytes of export requests in memory.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.admission.in_flight_bytes()
+    }
+
+    /// Whether senders wait because the process holds more memory than it should.
+    pub fn is_memory_short(&self) -> bool {
+        self.admission.is_memory_short()
+    }
+
     /// What was left out of accepted records.
     pub(crate) fn trimmed(&self) -> &TrimmedCounts {
         &self.trimmed

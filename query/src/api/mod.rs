@@ -34,6 +34,7 @@ use crate::config::QueryConfig;
 use crate::error::QueryError;
 use crate::exec::QueryPool;
 use crate::ingest_status::IngestStatus;
+use crate::memory_status::MemoryStatus;
 use crate::metrics::Metrics;
 use crate::{Backend, ServerInfo};
 
@@ -55,6 +56,7 @@ struct Api {
     health: Arc<health::Health>,
     exports: export::Permits,
     ingest: IngestStatus,
+    memory: MemoryStatus,
 }
 
 /// A parameter in a path, which may hold any text once it is unescaped.
@@ -75,6 +77,7 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
         )),
         exports: export::permits(),
         ingest: backend.ingest,
+        memory: backend.memory,
     };
     let mut native = Router::new();
     for (path, _, handler) in native_routes() {

@@ -5,12 +5,13 @@ use axum::response::Response;
 use http::StatusCode;
 use model::{Signal, TimeRange};
 use serde::Serialize;
-use storage::{CompactionStatus, DiskStatus, SignalStatus, Snapshot};
+use storage::{CompactionStatus, DiskStatus, SignalStatus, Snapshot, StorageStatus};
 
 use super::Api;
 use super::json::response;
 use super::params::Params;
 use crate::error::QueryError;
+use crate::memory_status::Memory;
 
 #[derive(Serialize)]
 struct StatusBody {
@@ -19,6 +20,7 @@ struct StatusBody {
     stored: Stored,
     on_disk: OnDisk,
     disk: Disk,
+    memory: MemoryBody,
     deleted: Deleted,
     set_aside: Vec<SetAside>,
     unreadable_splits: u64,
@@ -88,6 +90,20 @@ struct Disk {
 }
 
 #[derive(Serialize)]
+struct MemoryBody {
+    budget_bytes: u64,
+    budget_source: &'static str,
+    held_bytes: Option<u64>,
+    is_short: bool,
+    in_flight_bytes: u64,
+    in_flight_bytes_max: u64,
+    request_bytes_max: u64,
+    hot_bytes: u64,
+    hot_bytes_max: u64,
+    seal_bytes: u64,
+}
+
+#[derive(Serialize)]
 struct Deleted {
     by_age: DeletedSplits,
     by_size: DeletedSplits,
@@ -151,6 +167,7 @@ pub(super) async fn status(
             logs: signal_on_disk(&status.logs),
         },
         disk: disk(&status.disk),
+        memory: memory((api.memory)(), &status),
         deleted: Deleted {
             by_age: deleted(status.deleted_by_age),
             by_size: deleted(status.deleted_by_size),
@@ -198,6 +215,21 @@ fn disk(status: &DiskStatus) -> Disk {
         set_aside_bytes: usage.set_aside_bytes,
         shortage: status.shortage.map(|shortage| shortage.to_string()),
         refused_appends: status.refused_append_count,
+    }
+}
+
+fn memory(memory: Memory, storage: &StorageStatus) -> MemoryBody {
+    MemoryBody {
+        budget_bytes: memory.budget_bytes,
+        budget_source: memory.budget_source.label(),
+        held_bytes: memory.held_bytes,
+        is_short: memory.is_short,
+        in_flight_bytes: memory.in_flight_bytes,
+        in_flight_bytes_max: memory.in_flight_bytes_max,
+        request_bytes_max: memory.request_bytes_max,
+        hot_bytes: storage.hot_bytes,
+        hot_bytes_max: storage.hot_bytes_max,
+        seal_bytes: memory.seal_bytes,
     }
 }
 

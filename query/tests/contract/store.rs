@@ -12,7 +12,9 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use model::otlp::{self, Encoding};
 use model::{Clock, Signal, UnixNanos};
-use query::{Backend, IngestProblem, IngestSender, Limits, QueryConfig, ServerInfo};
+use query::{
+    Backend, BudgetSource, IngestProblem, IngestSender, Limits, Memory, QueryConfig, ServerInfo,
+};
 use storage::{Append, Storage, StorageConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -220,8 +222,20 @@ fn backend(storage: &Storage) -> Backend {
         is_ready_to_write: Arc::new(|| true),
         metrics: vec![Arc::new(|out| out.push_str("another_part 1\n"))],
         ingest: Arc::new(|| vec![sender_with_a_problem()]),
+        memory: Arc::new(|| MEMORY),
     }
 }
+
+const MEMORY: Memory = Memory {
+    budget_bytes: 1 << 30,
+    budget_source: BudgetSource::ControlGroup,
+    held_bytes: Some(90 << 20),
+    is_short: false,
+    in_flight_bytes: 5000,
+    in_flight_bytes_max: 256 << 20,
+    request_bytes_max: 64 << 20,
+    seal_bytes: 64 << 20,
+};
 
 fn sender_with_a_problem() -> IngestSender {
     let problem = IngestProblem {

@@ -173,6 +173,25 @@ function Code({ text, label }: { text: string; label: string }) {
   );
 }
 
+const BUDGET_SOURCES: Record<StatusAnswer['memory']['budget_source'], string> = {
+  setting: 'as set',
+  machine: "a share of the machine's",
+  control_group: "a share of the container's",
+  minimum: 'the least that works',
+  unknown: 'the system does not say what there is',
+};
+
+function memoryFacts({ memory }: StatusAnswer): [string, string][] {
+  const held = memory.held_bytes === null ? 'at most' : `${bytes(memory.held_bytes)} of at most`;
+  return [
+    ['Memory', `${held} ${bytes(memory.budget_bytes)}, ${BUDGET_SOURCES[memory.budget_source]}`],
+    ...(memory.is_short ? [['Senders wait', 'the server holds more memory than it should'] as [string, string]] : []),
+    ['Requests in memory', `${bytes(memory.in_flight_bytes)} of at most ${bytes(memory.in_flight_bytes_max)}`],
+    ['Largest request', bytes(memory.request_bytes_max)],
+    ['Memory of records not yet in a split', `${bytes(memory.hot_bytes)} of at most ${bytes(memory.hot_bytes_max)}, a split at ${bytes(memory.seal_bytes)}`],
+  ];
+}
+
 function Server({ status }: { status: StatusAnswer }) {
   const { stored } = status;
   const facts: [string, string][] = [
@@ -182,6 +201,7 @@ function Server({ status }: { status: StatusAnswer }) {
     ['Not yet in a split', `${plural(stored.hot_spans, 'span')}, ${plural(stored.hot_log_records, 'log record')}`],
     ['Kept for', status.retention_age_secs === null ? 'ever' : seconds(status.retention_age_secs)],
     ['On the disk', `${bytes(status.disk.used_bytes)} of at most ${bytes(status.disk.limit_bytes)}`],
+    ...memoryFacts(status),
     ...(status.disk.shortage === null ? [] : [['Records are refused', status.disk.shortage] as [string, string]]),
     ...(status.set_aside.length === 0 ? [] : [['Set aside', status.set_aside.map((it) => `${it.what} ${it.name}: ${it.reason}`).join('; ')] as [string, string]]),
     ['Up for', seconds(status.uptime_secs)],

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use stable_deref_trait::StableDeref;
 
 /// A file operation that failed, with the path it was about.
 #[derive(Debug, thiserror::Error)]
@@ -147,18 +149,38 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::at("read file", path))
 }
 
-/// Maps a file of a split into memory. Such a file never changes, and stays readable when its name is
+/// A file of a split in memory. Such a file never changes, and stays readable when its name is
 /// removed meanwhile.
-pub(crate) fn map(file: &File) -> io::Result<Bytes> {
-    Ok(Mapping::new(file)?.bytes())
+#[derive(Debug, Clone)]
+pub(crate) struct Mapping(Option<MappedBytes>);
+
+/// The bytes of a mapped file that is not empty.
+#[derive(Debug, Clone)]
+pub(crate) struct MappedBytes(Arc<memmap2::Mmap>);
+
+impl Deref for MappedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
-/// A mapped file.
-#[derive(Debug, Clone)]
-pub(crate) struct Mapping(Option<Arc<memmap2::Mmap>>);
+impl AsRef<[u8]> for MappedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the index reads from memory that stays where it is"
+)]
+// SAFETY: a mapping is nowhere else until it is dropped, wherever the handle of it is moved to.
+unsafe impl StableDeref for MappedBytes {}
 
 impl Mapping {
-    /// See [`map`].
+    /// Maps a file.
     pub(crate) fn new(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
             return Ok(Self(None));
@@ -170,21 +192,24 @@ impl Mapping {
         // SAFETY: the files of splits are written once, under another name, and never changed or cut
         // afterwards; nobody else writes below the data directory, which is locked.
         let mapped = unsafe { memmap2::Mmap::map(file)? };
-        Ok(Self(Some(Arc::new(mapped))))
+        Ok(Self(Some(MappedBytes(Arc::new(mapped)))))
+    }
+
+    /// Maps the file at a path.
+    pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
+        File::open(path)
+            .and_then(|file| Self::new(&file))
+            .map_err(FileError::at("map file", path))
     }
 
     /// The whole file.
     pub(crate) fn bytes(&self) -> Bytes {
-        struct Owner(Arc<memmap2::Mmap>);
-        impl AsRef<[u8]> for Owner {
-            fn as_ref(&self) -> &[u8] {
-                &self.0
-            }
-        }
-        let mapped = self.0.as_ref();
-        mapped.map_or_else(Bytes::new, |mapped| {
-            Bytes::from_owner(Owner(Arc::clone(mapped)))
-        })
+        self.stable().map_or_else(Bytes::new, Bytes::from_owner)
+    }
+
+    /// The whole file, in memory that stays where it is; `None` when it is empty.
+    pub(crate) fn stable(&self) -> Option<MappedBytes> {
+        self.0.clone()
     }
 
     /// Takes what was read so far off the memory of this process; it can be read again.
@@ -197,19 +222,16 @@ impl Mapping {
             )]
             // SAFETY: the pages of a shared mapping that is only read are those of the file, and come
             // back from there.
-            let released = unsafe { mapped.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            let released = unsafe {
+                mapped
+                    .0
+                    .unchecked_advise(memmap2::UncheckedAdvice::DontNeed)
+            };
             if let Err(error) = released {
                 tracing::debug!(%error, "a mapped file stays in memory");
             }
         }
     }
-}
-
-/// Maps a file that nobody changes while the data directory is locked.
-pub(crate) fn map_path(path: &Path) -> Result<Bytes, FileError> {
-    File::open(path)
-        .and_then(|file| map(&file))
-        .map_err(FileError::at("read file", path))
 }
 
 /// Bytes of a file that are in memory at a time while its checksum is computed.

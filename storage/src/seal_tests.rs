@@ -239,3 +239,47 @@ async fn a_loop_of_restarts_does_not_make_the_log_grow() {
     assert_eq!(wal_files(), 1);
     assert_eq!(open(dir.path()).status().span_count, 21);
 }
+
+/// Kibibytes of mapped files below `dir` that count as memory of this process.
+#[cfg(target_os = "linux")]
+fn resident_kib(dir: &std::path::Path) -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let dir = dir.to_str().unwrap();
+    let mut is_below = false;
+    let mut sum = 0;
+    for line in maps.lines() {
+        if let Some(kib) = line.strip_prefix("Rss:") {
+            let kib: u64 = kib.trim().trim_end_matches(" kB").parse().unwrap();
+            sum += if is_below { kib } else { 0 };
+        } else if line
+            .split(' ')
+            .next()
+            .is_some_and(|word| word.contains('-'))
+        {
+            is_below = line.contains(dir);
+        }
+    }
+    sum
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn splits_that_nobody_has_asked_for_take_no_memory_and_are_read_without_opening_a_file() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    for number in 1..=3 {
+        let batch = spans("cart", &[(number, 1, "a", 10, 20)]);
+        storage.append(batch).await.unwrap();
+        storage.seal().await.unwrap();
+    }
+    assert_eq!(storage.status().split_count, 3);
+    let splits = dir.path().join("splits");
+    assert_eq!(resident_kib(&splits), 0);
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::rename(&splits, &elsewhere).unwrap();
+    assert_eq!(span_names(&storage.snapshot()), ["a", "a", "a"]);
+    std::fs::rename(&elsewhere, &splits).unwrap();
+    assert!(resident_kib(&splits) > 0);
+    storage.merge_all().await.unwrap();
+    assert_eq!(resident_kib(&splits), 0);
+}

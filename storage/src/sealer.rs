@@ -302,6 +302,8 @@ impl Sealer {
         let open = |split: &WrittenSplit| {
             let opened = Split::open(&self.shared.directories.splits, &split.to_published())?;
             opened.files()?;
+            // Nobody has asked for it yet.
+            opened.release();
             Ok(Arc::new(opened))
         };
         written.iter().map(open).collect()

@@ -5,6 +5,7 @@
 //! traces, where traces begin, and filters for the values of keys that have too many for terms.
 
 pub(crate) mod attributes;
+mod directory;
 pub(crate) mod postings;
 pub(crate) mod query;
 pub(crate) mod reader;

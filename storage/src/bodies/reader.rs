@@ -20,7 +20,7 @@ use super::plane::Unpacker;
 use super::search::SplitQuery;
 use super::template::Template;
 use super::texts::Texts;
-use crate::files::{self, FileError};
+use crate::files::Mapping;
 use crate::row_set::RowSet;
 
 /// The bodies of a split. The templates are in memory, the headers of blocks once they were
@@ -28,6 +28,8 @@ use crate::row_set::RowSet;
 #[derive(Debug)]
 pub struct Bodies {
     bytes: Bytes,
+    /// What the bytes are of, if they are of a file.
+    mapping: Option<Mapping>,
     blocks: Vec<BlockSlot>,
     templates: Vec<Template>,
     row_count: u32,
@@ -78,8 +80,10 @@ impl Bodies {
     /// # Errors
     /// When the file cannot be read, or is not one of bodies.
     pub fn open(path: &Path) -> Result<Self, BodiesError> {
-        let file = std::fs::File::open(path).map_err(FileError::at("open file", path))?;
-        Self::read(files::map(&file).map_err(FileError::at("map file", path))?)
+        let mapping = Mapping::open(path)?;
+        let mut bodies = Self::read(mapping.bytes())?;
+        bodies.mapping = Some(mapping);
+        Ok(bodies)
     }
 
     /// Reads a file that is in memory.
@@ -112,10 +116,16 @@ impl Bodies {
         }
         Ok(Self {
             bytes,
+            mapping: None,
             blocks,
             templates,
             row_count: first,
         })
+    }
+
+    /// See [`Mapping::release`].
+    pub(crate) fn release(&self) {
+        self.mapping.iter().for_each(Mapping::release);
     }
 
     /// How many rows there are, those without a body included.

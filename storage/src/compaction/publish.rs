@@ -40,6 +40,8 @@ pub(crate) fn replace(
         return Err(error);
     }
     let split = Arc::clone(&merged.split);
+    // Only the proof has read it so far.
+    split.release();
     let old = shared.view.replace(&removed, added, split);
     assert!(old.is_some(), "what the catalog lists is in the view");
     for split in old.into_iter().flatten() {

@@ -243,10 +243,14 @@ impl Split {
         project(&self.guard(read)?, columns)
     }
 
-    /// Takes the values that were read so far off the memory of this process.
+    /// Takes what was read so far off the memory of this process.
     pub(crate) fn release(&self) {
         if let Some(files) = &*self.files.lock() {
             files.columns.release();
+            files.index.release();
+            if let Some(bodies) = &files.bodies {
+                bodies.release();
+            }
         }
     }
 

@@ -1,13 +1,10 @@
 //! The open index of a split: terms and their rows, fast fields, traces, filters.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use model::{Signal, TraceId};
 use tantivy::columnar::ColumnValues;
-use tantivy::directory::MmapDirectory;
 use tantivy::postings::TermInfo;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{
@@ -16,17 +13,18 @@ use tantivy::{
 };
 
 use super::attributes::place;
+use super::directory::MappedDirectory;
 use super::trace_index::{self, TraceIndex};
 use super::trace_starts::{self, TraceStarts};
 use super::value_filter::{self, ValueFilter};
 use super::writer::IndexMetadata;
 use super::{DURATION, Fields, SEVERITY, TIME, index_schema};
-use crate::files;
 use crate::row_set::RowSet;
 
 /// Reads the index without locks or threads of its own.
 pub(crate) struct TextIndex {
     segment: SegmentReader,
+    directory: MappedDirectory,
     fields: Fields,
     metadata: IndexMetadata,
     row_count: u32,
@@ -57,7 +55,8 @@ impl TextIndex {
         row_count: u32,
         metadata: IndexMetadata,
     ) -> TantivyResult<Self> {
-        let index = Index::open(MmapDirectory::open(dir)?)?;
+        let directory = MappedDirectory::new(dir);
+        let index = Index::open(directory.clone())?;
         let (schema, fields) = index_schema(signal);
         if index.schema() != schema {
             return Err(TantivyError::SchemaError(
@@ -72,13 +71,12 @@ impl TextIndex {
         if segment.max_doc() != row_count || segment.has_deletes() {
             return Err(damaged("not one document per row"));
         }
-        let map = |name: &str| Ok::<Bytes, TantivyError>(files::map(&File::open(dir.join(name))?)?);
-        let traces = TraceIndex::open(map(trace_index::FILE)?, row_count);
-        let values = ValueFilter::open(map(value_filter::FILE)?, row_count);
+        let traces = TraceIndex::open(directory.map(trace_index::FILE)?, row_count);
+        let values = ValueFilter::open(directory.map(value_filter::FILE)?, row_count);
         let is_traces = signal == Signal::Traces;
         let trace_starts = is_traces
             .then(|| {
-                let starts = TraceStarts::open(&map(trace_starts::FILE)?, row_count);
+                let starts = TraceStarts::open(&directory.map(trace_starts::FILE)?, row_count);
                 starts.ok_or_else(|| damaged("not one bit per row"))
             })
             .transpose()?;
@@ -95,10 +93,16 @@ impl TextIndex {
             values: values.ok_or_else(|| damaged("the filters are too short"))?,
             trace_starts,
             segment,
+            directory,
             fields,
             metadata,
             row_count,
         })
+    }
+
+    /// See [`crate::files::Mapping::release`].
+    pub(crate) fn release(&self) {
+        self.directory.release();
     }
 
     pub(crate) fn fields(&self) -> &Fields {

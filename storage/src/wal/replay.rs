@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::format::{ENTRY_HEADER_BYTES, Entry};
 use super::reader::{self, FileContents};
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Mapping};
 use crate::set_aside::{self, Note, PART_OF_WAL};
 
 /// What recovery found.
@@ -161,7 +161,7 @@ pub(crate) fn files_to_look_into(dir: &Path) -> Result<Vec<PathBuf>, FileError> 
 
 /// What [`replay`] would hand out of a file and set aside. Changes nothing.
 pub(crate) fn look(path: &Path, is_newest: bool, low_water: u64) -> Result<Vec<Found>, FileError> {
-    let bytes = files::map_path(path)?;
+    let bytes = Mapping::open(path)?.bytes();
     let contents = reader::read_file(&bytes);
     let tail = contents.tail_start..bytes.len();
     // What a newest file ends with was never acknowledged.

@@ -3,8 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{Array, RecordBatch};
 use model::schema::column;
@@ -12,6 +12,7 @@ use model::{Signal, TimeRange, TraceId};
 use parking_lot::Mutex;
 use parquet::errors::ParquetError;
 use tantivy::TantivyError;
+use tantivy::schema::{Field, Term};
 
 use super::attribute_columns::Choice;
 use super::id::SplitId;
@@ -29,6 +30,9 @@ use crate::files;
 use crate::snapshot::{Columns, OperationCount, project};
 use crate::text_index::reader::TextIndex;
 use crate::text_index::{SignalFields, services, term};
+
+/// Services whose counts are kept in memory; a split of more is asked each time.
+const KEPT_SERVICES_MAX: usize = 1024;
 
 /// One published split.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(crate) struct SplitFiles {
     /// Log records only.
     pub(crate) bodies: Option<Bodies>,
     pub(crate) time_blocks: TimeBlocks,
+    /// See [`Split::service_counts`]; kept once somebody asked, when there are few.
+    service_counts: OnceLock<Vec<(String, u64)>>,
 }
 
 impl Split {
@@ -175,6 +181,7 @@ impl Split {
                 columns,
                 bodies,
                 time_blocks,
+                service_counts: OnceLock::new(),
             })
         })
     }
@@ -291,13 +298,21 @@ impl Split {
     /// See [`crate::Source::service_counts`].
     pub(crate) fn service_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
         let files = self.files()?;
-        self.guard(|| {
+        if let Some(counts) = files.service_counts.get() {
+            return Ok(counts.clone());
+        }
+        let counts = self.guard(|| {
             let counts = services::counts(&files.index, &|row| {
                 let text = self.text_of_row(row, column::SERVICE_NAME);
                 text.map_err(|error| TantivyError::InternalError(error.to_string()))
             });
             counts.map_err(|error| self.index_error(error))
-        })
+        })?;
+        if counts.len() <= KEPT_SERVICES_MAX {
+            // Somebody else may have been first, with the same.
+            files.service_counts.get_or_init(|| counts.clone());
+        }
+        Ok(counts)
     }
 
     /// See [`crate::Source::operation_counts`].
@@ -309,8 +324,11 @@ impl Split {
         let whole_prefix = term::operation_prefix(service);
         let (prefix, _) = term::term_prefix(&whole_prefix);
         let mut counts = Vec::new();
-        for (text, first_row, span_count) in self.term_counts(&files, operation, prefix)? {
+        for (text, span_count) in self.term_counts(&files, operation, prefix)? {
             let text = if term::is_cut(&text) {
+                let Some(first_row) = self.first_row(&files, operation, &text)? else {
+                    continue;
+                };
                 let service = self.text_of_row(first_row, column::SERVICE_NAME)?;
                 let name = self.text_of_row(first_row, column::NAME)?;
                 let kind = self.text_of_row(first_row, column::KIND)?;
@@ -335,17 +353,17 @@ impl Split {
         Ok(counts)
     }
 
-    /// Terms that begin with `prefix`, with the first row and the number of rows of each.
+    /// Terms that begin with `prefix`, with the number of rows of each.
     fn term_counts(
         &self,
         files: &SplitFiles,
-        field: tantivy::schema::Field,
+        field: Field,
         prefix: &str,
-    ) -> Result<Vec<(String, u32, u64)>, ReadError> {
+    ) -> Result<Vec<(String, u64)>, ReadError> {
         let mut counts = Vec::new();
         self.guard(|| {
-            let mut visit = |text: &str, first_row: u32, count: u32| {
-                counts.push((text.to_owned(), first_row, u64::from(count)));
+            let mut visit = |text: &str, count: u32| {
+                counts.push((text.to_owned(), u64::from(count)));
             };
             files
                 .index
@@ -353,6 +371,19 @@ impl Split {
                 .map_err(|error| self.index_error(error))
         })?;
         Ok(counts)
+    }
+
+    fn first_row(
+        &self,
+        files: &SplitFiles,
+        field: Field,
+        text: &str,
+    ) -> Result<Option<u32>, ReadError> {
+        self.guard(|| {
+            let term = Term::from_field_text(field, text);
+            let first = files.index.first_of_term(&term);
+            first.map_err(|error| self.index_error(error))
+        })
     }
 
     fn text_of_row(&self, row: u32, name: &str) -> Result<String, ReadError> {

@@ -247,20 +247,24 @@ impl TextIndex {
             .map_or(0, |info| info.doc_freq))
     }
 
-    /// Visits the terms of a field that begin with `prefix`, with the first document and the number
-    /// of documents of each.
+    /// The first document with exactly this term.
+    pub(crate) fn first_of_term(&self, term: &Term) -> TantivyResult<Option<u32>> {
+        let inverted = self.segment.inverted_index(term.field())?;
+        let postings = inverted.read_postings(term, IndexRecordOption::Basic)?;
+        Ok(postings
+            .map(|postings| postings.doc())
+            .filter(|document| *document != TERMINATED))
+    }
+
+    /// Visits the terms of a field that begin with `prefix`, with the number of documents of each.
     pub(crate) fn visit_counts(
         &self,
         field: Field,
         prefix: &str,
-        visit: &mut dyn FnMut(&str, u32, u32),
+        visit: &mut dyn FnMut(&str, u32),
     ) -> TantivyResult<()> {
-        let inverted = self.segment.inverted_index(field)?;
         self.visit_terms(field, prefix, &mut |text, info| {
-            let first = inverted
-                .read_postings_from_terminfo(info, IndexRecordOption::Basic)?
-                .doc();
-            visit(text, first, info.doc_freq);
+            visit(text, info.doc_freq);
             Ok(())
         })
     }

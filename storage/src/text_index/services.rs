@@ -17,7 +17,7 @@ pub(crate) fn counts(
         service, resource, ..
     } = *index.fields();
     let mut names = Vec::new();
-    index.visit_counts(service, "", &mut |text, _, _| names.push(text.to_owned()))?;
+    index.visit_counts(service, "", &mut |text, _| names.push(text.to_owned()))?;
     let mut counts = Vec::new();
     for name in names {
         let numbers = index.rows_of_term(&Term::from_field_text(service, &name))?;

@@ -279,6 +279,38 @@ async fn a_split_damaged_at_any_byte_is_left_out_and_says_so_and_the_rest_is_ans
 }
 
 #[tokio::test]
+async fn a_wrong_digit_anywhere_in_metadata_misleads_no_catalog_that_is_made_from_it() {
+    let original = Original::make().await;
+    let all: usize = original.requests.iter().map(BTreeSet::len).sum();
+    let published = |storage: &Storage| storage.inner.shared.view.published();
+    let known = published(&try_open(original.dir.path()).unwrap());
+    let mut damages = 0;
+    for file in original.files("splits") {
+        if !file.ends_with("metadata.json") {
+            continue;
+        }
+        let json = fs::read(original.dir.path().join(&file)).unwrap();
+        let digits = (0..json.len()).filter(|position| json[*position].is_ascii_digit());
+        for position in digits {
+            let context = format!("digit {position} of {}", file.display());
+            let copy = original.damaged(&file, Damage::Cut(json.len()));
+            let mut wrong = json.clone();
+            wrong[position] ^= 1;
+            fs::write(copy.path().join(&file), wrong).unwrap();
+            fs::remove_file(copy.path().join("catalog.sqlite")).unwrap();
+            let storage = try_open(copy.path()).unwrap();
+            let (rows, unreadable) = read_all(&storage.snapshot());
+            original.whole_requests(&rows);
+            let is_there = |split| known.contains(split);
+            assert!(published(&storage).iter().all(is_there), "{context}");
+            assert!(rows.len() == all || unreadable > 0, "{context}");
+            damages += 1;
+        }
+    }
+    report(damages, "of metadata, without a catalog");
+}
+
+#[tokio::test]
 async fn a_split_whose_directory_is_gone_is_said_to_be_unreadable_and_the_rest_is_answered() {
     let original = Original::make().await;
     let all: usize = original.requests.iter().map(BTreeSet::len).sum();

@@ -208,7 +208,7 @@ impl ReadError {
                 Some(format!("file {} is missing", name.to_string_lossy()))
             }
             Self::Metadata {
-                source: MetadataError::Json(_) | MetadataError::WrongSplit,
+                source: MetadataError::Json(_) | MetadataError::Checksum | MetadataError::WrongSplit,
                 ..
             } => Some("its metadata is damaged".to_owned()),
             Self::File(_)
@@ -247,6 +247,9 @@ pub enum MetadataError {
         /// The version this program reads.
         expected: u32,
     },
+    /// Something in it is not as it was written.
+    #[error("it does not have its checksum")]
+    Checksum,
     /// It speaks of another split than the directory's name and the catalog.
     #[error("it belongs to another split")]
     WrongSplit,

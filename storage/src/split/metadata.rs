@@ -19,6 +19,9 @@ const FORMAT_VERSION: u32 = 2;
 /// Name of the file in the directory of the split.
 const FILE: &str = "metadata.json";
 
+/// What stands between that which the checksum in the file is of, and the checksum.
+const BEFORE_CRC32: &[u8] = b",\n  \"crc32\": ";
+
 /// The contents of the file. Moments are unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SplitMetadata {
@@ -43,6 +46,9 @@ pub(crate) struct SplitMetadata {
     pub(crate) index: IndexMetadata,
     /// Every other file of the split.
     pub(crate) files: Vec<FileMetadata>,
+    /// CRC-32 of what stands before it in the file. Splits of earlier builds have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc32: Option<u32>,
 }
 
 /// Where a split comes from.
@@ -84,6 +90,7 @@ impl SplitMetadata {
             sealed_unix_nano: origin.sealed.0,
             index: IndexMetadata::default(),
             files: Vec::new(),
+            crc32: None,
         }
     }
 
@@ -117,7 +124,10 @@ impl SplitMetadata {
     /// Writes the file; durable on return.
     pub(crate) fn write(&self, dir: &Path) -> Result<(), crate::error::SealError> {
         let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
+        if let Some(rest) = json.strip_suffix(b"\n}") {
+            let crc32 = crc32fast::hash(rest).to_string();
+            json = [rest, BEFORE_CRC32, crc32.as_bytes(), b"\n}\n"].concat();
+        }
         Ok(files::write(&dir.join(FILE), &json)?)
     }
 
@@ -127,8 +137,13 @@ impl SplitMetadata {
             split_id: id.to_string(),
             source,
         };
-        let metadata: Self = serde_json::from_slice(&files::read(&dir.join(FILE))?)
-            .map_err(|error| failed(error.into()))?;
+        let json = files::read(&dir.join(FILE))?;
+        let metadata: Self = serde_json::from_slice(&json).map_err(|error| failed(error.into()))?;
+        if let Some(crc32) = metadata.crc32
+            && crc32_of(&json) != Some(crc32)
+        {
+            return Err(failed(MetadataError::Checksum));
+        }
         let version = |found, expected| (found != expected).then_some((found, expected));
         if let Some((found, expected)) = version(metadata.format_version, FORMAT_VERSION) {
             return Err(failed(MetadataError::FormatVersion { found, expected }));
@@ -212,6 +227,12 @@ impl SplitMetadata {
     pub(crate) fn size_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size_bytes).sum()
     }
+}
+
+/// The checksum that the file should have; `None` when there is no place for one.
+fn crc32_of(json: &[u8]) -> Option<u32> {
+    let end = memchr::memmem::rfind(json, BEFORE_CRC32)?;
+    json.get(..end).map(crc32fast::hash)
 }
 
 impl FileMetadata {

@@ -172,16 +172,22 @@ impl Ticket {
     /// Takes `bytes` more, or refuses at once: a sender that has to wait is better told to come
     /// back than kept while half its request already fills memory.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let most = largest_share(self.admission.limit_bytes());
-        // Told to come back, it would come back for ever.
-        if self.held.bytes.saturating_add(bytes) > most {
-            return Err(Refusal::TooMuchMemory { limit_bytes: most });
-        }
+        self.check_possible(bytes)?;
         if self.take(Use { bytes, requests: 0 }) {
             Ok(())
         } else {
             Err(self.admission.overloaded())
         }
+    }
+
+    /// Refuses a request that could not have `bytes` more if it were alone: told to come back, it would come back
+    /// for ever.
+    pub(crate) fn check_possible(&self, bytes: usize) -> Result<(), Refusal> {
+        let most = largest_share(self.admission.limit_bytes());
+        if self.held.bytes.saturating_add(bytes) > most {
+            return Err(Refusal::TooMuchMemory { limit_bytes: most });
+        }
+        Ok(())
     }
 
     /// Refuses a request that says it is larger than what is free now, before any of it is read.

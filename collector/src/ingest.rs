@@ -1,8 +1,6 @@
 //! From a received body to an acknowledgement: decompress, decode, append, and only then say yes.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,16 +13,17 @@ use model::otlp::{
 };
 use model::redact::{Hits, Rules};
 use storage::{Append, Storage};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::Ticket;
 use crate::config::CollectorConfig;
+use crate::decoders::Decoders;
 use crate::error::{Refusal, shorten};
 use crate::exchange::Exported;
 use crate::metrics::CollectorMetrics;
 use crate::receiver::decode::{Compression, decompress};
+use crate::receiver::framing::Framing;
+use crate::receiver::look::Look;
 use crate::receiver::translate::translate;
 use crate::receiver::{Format, Protocol, Service};
 use crate::redaction::Redaction;
@@ -41,8 +40,7 @@ const METRICS_NOT_STORED: &str = "spandrel stores traces and logs; metrics are n
 /// Takes received bodies to storage.
 pub(crate) struct Ingest {
     storage: Storage,
-    // As many decoders as processors: more would only hold more memory at once.
-    decoders: Semaphore,
+    decoders: Decoders,
     metrics: Arc<CollectorMetrics>,
     limits: DecodeLimits,
 }
@@ -86,10 +84,9 @@ impl Ingest {
         metrics: Arc<CollectorMetrics>,
         limits: DecodeLimits,
     ) -> Self {
-        let decoders = Semaphore::new(available_parallelism().map_or(1, NonZeroUsize::get));
         Self {
             storage,
-            decoders,
+            decoders: Decoders::new(Arc::clone(&metrics)),
             metrics,
             limits,
         }
@@ -99,6 +96,23 @@ impl Ingest {
     pub(crate) fn ticket(&self, extensions: &Extensions) -> Result<Ticket, Refusal> {
         let connection = extensions.get::<Peer>().copied();
         self.metrics.admission().ticket(connection)
+    }
+
+    /// What can be told of a body to `service` before all of it is there.
+    pub(crate) fn look(
+        &self,
+        service: Service,
+        format: &Format,
+        framing: Framing,
+        compression: Compression,
+    ) -> Look<'_> {
+        Look {
+            decoders: &self.decoders,
+            framing,
+            compression,
+            records: format.records(service),
+            limit_bytes: self.limits.request_bytes,
+        }
     }
 
     /// The counters of the receivers.
@@ -143,16 +157,8 @@ impl Ingest {
         if is_small && received.compression == Compression::Identity {
             return decode_received(received, now, &limits, redaction.as_deref());
         }
-        let _decoder = self
-            .decoders
-            .acquire()
-            .await
-            .map_err(|_closed| self.internal("closed"))?;
         let decoding = move || decode_received(received, now, &limits, redaction.as_deref());
-        match spawn_blocking(decoding).await {
-            Ok(decoded) => decoded,
-            Err(error) => Err(self.internal(error)),
-        }
+        self.decoders.run(decoding).await
     }
 
     async fn append(&self, signal: Signal, accepted: Accepted) -> Result<Exported, Refusal> {
@@ -210,12 +216,6 @@ impl Ingest {
             reason: METRICS_NOT_STORED.to_owned(),
         })
     }
-
-    fn internal(&self, error: impl std::fmt::Display) -> Refusal {
-        let error_id = self.metrics.next_error_id();
-        tracing::error!(error_id, %error, "failed to decode an export request");
-        Refusal::Internal { error_id }
-    }
 }
 
 fn decode_received(
@@ -233,7 +233,8 @@ fn decode_received(
         ..
     } = received;
     let limit_bytes = limits.request_bytes;
-    let body = decompress(compression, body, limit_bytes, &mut ticket)?;
+    let records = format.records(service);
+    let body = decompress(compression, body, records, limit_bytes, &mut ticket)?;
     let (encoding, body, rejects) = match format {
         Format::Otlp(encoding) => (encoding, body, Rejects::default()),
         Format::Foreign(foreign) => {

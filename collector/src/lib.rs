@@ -8,6 +8,7 @@ mod advice;
 mod backoff;
 mod config;
 mod connections;
+mod decoders;
 mod error;
 mod exchange;
 mod gate;

@@ -16,6 +16,7 @@ pub fn unpack(coding: &str, body: &[u8], limit_bytes: usize) -> Result<usize, St
         decompress(
             compression,
             Bytes::copy_from_slice(body),
+            None,
             limit_bytes,
             &mut ticket,
         )

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use model::dialect::json_lines::Defaults;
 use model::dialect::{TranslateError, Translated, json_lines, loki, zipkin};
 use model::otlp::{
-    DecodeError, Encoding, RecordLimits, count_metric_points, decode_within, replay,
+    DecodeError, Encoding, RecordLimits, count_metric_points, decode_within, least_memory, replay,
 };
 use model::{Signal, UnixNanos};
 
@@ -62,8 +62,12 @@ fn otlp(signal: Signal, encoding: Encoding, input: &[u8]) {
             is_there
         };
         let body = Bytes::copy_from_slice(input);
+        let beginning = input.get(..input.len() / 2).unwrap_or_default();
         let accepted = match decode_within(signal, encoding, body, &limits, &mut take) {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                least_memory(encoding, beginning).expect("what is good begins well");
+                accepted
+            }
             Err(DecodeError::NoRoom) => continue,
             Err(error) => {
                 assert!(!error.to_string().is_empty(), "an error without a text");

@@ -87,7 +87,8 @@ impl CollectorMetrics {
         metrics
     }
 
-    fn with_admission(admission: Admission, clock: Arc<dyn Clock>) -> Self {
+    /// Counters at zero beside this budget.
+    pub(crate) fn with_admission(admission: Admission, clock: Arc<dyn Clock>) -> Self {
         Self {
             requests: Mutex::default(),
             series: std::array::from_fn(|_| std::array::from_fn(|_| Series::new())),

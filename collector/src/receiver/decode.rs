@@ -8,7 +8,9 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use model::otlp::Encoding;
 
+use super::look::check_records;
 use crate::admission::Ticket;
 use crate::error::Refusal;
 
@@ -57,13 +59,22 @@ impl Compression {
             Self::Snappy => "snappy",
         }
     }
+
+    fn corrupt(self, source: io::Error) -> Refusal {
+        Refusal::Corrupt {
+            coding: self.name(),
+            source,
+        }
+    }
 }
 
 /// Decompresses `body` to at most `limit_bytes`, admitted by `ticket`. Bodies that are not
-/// compressed are returned as they are.
+/// compressed are returned as they are. What becomes long is looked at before more is kept: `records` says
+/// which encoding its records have, if it holds any.
 pub(crate) fn decompress(
     compression: Compression,
     body: Bytes,
+    records: Option<Encoding>,
     limit_bytes: usize,
     ticket: &mut Ticket,
 ) -> Result<Bytes, Refusal> {
@@ -76,14 +87,34 @@ pub(crate) fn decompress(
                 limit_bytes,
                 compression,
             };
-            let unpacked = capped.read(ticket);
-            unpacked.map_err(|failure| match failure {
-                Failure::Refused(refusal) => refusal,
-                Failure::Read(source) => Refusal::Corrupt {
-                    coding: compression.name(),
-                    source,
-                },
-            })
+            let unpacked = capped.read(records, ticket);
+            unpacked.map_err(|failure| capped.refusal(failure))
+        }
+    }
+}
+
+/// Refuses a body that begins like this when the beginning alone is damaged, or longer than `limit_bytes` once it is
+/// decompressed. Keeps nothing.
+pub(super) fn check_beginning(
+    compression: Compression,
+    beginning: &[u8],
+    limit_bytes: usize,
+) -> Result<(), Refusal> {
+    match compression {
+        Compression::Identity => Ok(()),
+        Compression::Snappy => within(snappy_length(beginning)?, limit_bytes),
+        Compression::Gzip | Compression::Deflate | Compression::Zstd => {
+            let capped = Capped {
+                source: beginning,
+                limit_bytes,
+                compression,
+            };
+            match capped.count() {
+                // That it is cut short is no wonder.
+                Err(Failure::Read(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+                Err(failure) => Err(capped.refusal(failure)),
+                Ok(_) => Ok(()),
+            }
         }
     }
 }
@@ -93,23 +124,29 @@ const SNAPPY_RATIO_MAX: usize = 22;
 
 /// A block says how long it becomes, so that this is known before any memory is taken for it.
 fn unpack_snappy(block: &[u8], limit_bytes: usize, ticket: &mut Ticket) -> Result<Bytes, Refusal> {
-    let corrupt = |error: snap::Error| Refusal::Corrupt {
-        coding: Compression::Snappy.name(),
-        source: io::Error::other(error),
-    };
-    let length = snap::raw::decompress_len(block).map_err(corrupt)?;
+    let length = snappy_length(block)?;
     if length > block.len().saturating_mul(SNAPPY_RATIO_MAX) {
-        return Err(Refusal::Corrupt {
-            coding: Compression::Snappy.name(),
-            source: io::Error::other("it says that it becomes longer than it can"),
-        });
+        let problem = io::Error::other("it says that it becomes longer than it can");
+        return Err(Compression::Snappy.corrupt(problem));
     }
+    within(length, limit_bytes)?;
+    ticket.grow(length)?;
+    let unpacked = snap::raw::Decoder::new().decompress_vec(block);
+    let unpacked = unpacked.map(Bytes::from);
+    unpacked.map_err(|error| Compression::Snappy.corrupt(io::Error::other(error)))
+}
+
+/// How long a block says it becomes.
+fn snappy_length(block: &[u8]) -> Result<usize, Refusal> {
+    let length = snap::raw::decompress_len(block);
+    length.map_err(|error| Compression::Snappy.corrupt(io::Error::other(error)))
+}
+
+fn within(length: usize, limit_bytes: usize) -> Result<(), Refusal> {
     if length > limit_bytes {
         return Err(Refusal::TooLarge { limit_bytes });
     }
-    ticket.grow(length)?;
-    let unpacked = snap::raw::Decoder::new().decompress_vec(block);
-    unpacked.map(Bytes::from).map_err(corrupt)
+    Ok(())
 }
 
 struct Capped<'a> {
@@ -138,7 +175,7 @@ impl From<io::Error> for Failure {
 impl Capped<'_> {
     /// What is long is unpacked twice: the first time only its length is found out, so that a bomb takes no memory,
     /// and the second time the memory it takes is exactly what it needs.
-    fn read(&self, ticket: &mut Ticket) -> Result<Bytes, Failure> {
+    fn read(&self, records: Option<Encoding>, ticket: &mut Ticket) -> Result<Bytes, Failure> {
         let mut decoder = self.open()?;
         let mut output = Vec::new();
         let kept_max = self.limit_bytes.min(KEPT_BYTES_MAX);
@@ -153,11 +190,26 @@ impl Capped<'_> {
         if length == output.len() {
             return Ok(Bytes::from(output));
         }
+        if let Some(encoding) = records {
+            check_records(encoding, &output, ticket)?;
+        }
         drop((output, decoder));
         ticket.grow(length - kept_max)?;
         let mut output = Vec::with_capacity(length);
         read_step(&mut self.open()?, length, &mut output)?;
         Ok(Bytes::from(output))
+    }
+
+    /// How long it becomes; stops at the limit.
+    fn count(&self) -> Result<usize, Failure> {
+        self.count_rest(&mut self.open()?, 0)
+    }
+
+    fn refusal(&self, failure: Failure) -> Refusal {
+        match failure {
+            Failure::Refused(refusal) => refusal,
+            Failure::Read(source) => self.compression.corrupt(source),
+        }
     }
 
     /// How many bytes come after the first `length`; stops at the limit.
@@ -172,10 +224,7 @@ impl Capped<'_> {
                 Err(error) => return Err(error.into()),
             };
             count += read;
-            if length + count > self.limit_bytes {
-                let limit_bytes = self.limit_bytes;
-                return Err(Refusal::TooLarge { limit_bytes }.into());
-            }
+            within(length + count, self.limit_bytes)?;
         }
     }
 
@@ -235,7 +284,7 @@ mod tests {
 
     fn unpack(compression: Compression, body: Bytes) -> Result<Bytes, Refusal> {
         let mut ticket = Admission::new(10 * LIMIT_BYTES, 10).ticket(None).unwrap();
-        decompress(compression, body, LIMIT_BYTES, &mut ticket)
+        decompress(compression, body, None, LIMIT_BYTES, &mut ticket)
     }
 
     const COMPRESSED: [Compression; 4] = [
@@ -282,7 +331,8 @@ mod tests {
         let bomb = compress(Compression::Gzip, &vec![0; 50 * LIMIT_BYTES]);
         let mut ticket = admission.ticket(None).unwrap();
 
-        let refused = decompress(Compression::Gzip, bomb, LIMIT_BYTES, &mut ticket).unwrap_err();
+        let refused =
+            decompress(Compression::Gzip, bomb, None, LIMIT_BYTES, &mut ticket).unwrap_err();
 
         assert!(matches!(
             refused,
@@ -303,6 +353,7 @@ mod tests {
         let refused = decompress(
             Compression::Zstd,
             body,
+            None,
             LIMIT_BYTES,
             &mut admission.ticket(None).unwrap(),
         );
@@ -344,7 +395,8 @@ mod tests {
         let admission = Admission::new(1000, 10);
         let mut ticket = admission.ticket(None).unwrap();
 
-        let refused = decompress(Compression::Snappy, block, usize::MAX, &mut ticket).unwrap_err();
+        let refused =
+            decompress(Compression::Snappy, block, None, usize::MAX, &mut ticket).unwrap_err();
 
         assert_eq!(
             refused.message(),
@@ -386,15 +438,61 @@ mod tests {
             let admission = Admission::new(100 * KEPT_BYTES_MAX, 10);
 
             let mut ticket = admission.ticket(None).unwrap();
-            let unpacked = decompress(compression, body.clone(), long.len(), &mut ticket);
+            let unpacked = decompress(compression, body.clone(), None, long.len(), &mut ticket);
             assert_eq!(unpacked.unwrap(), long);
             assert_eq!(admission.in_flight_bytes(), long.len());
             drop(ticket);
 
             let mut ticket = admission.ticket(None).unwrap();
-            let refused = decompress(compression, body, long.len() - 1, &mut ticket);
+            let refused = decompress(compression, body, None, long.len() - 1, &mut ticket);
             assert!(matches!(refused, Err(Refusal::TooLarge { .. })));
             assert_eq!(admission.in_flight_bytes(), KEPT_BYTES_MAX);
         }
+    }
+
+    #[test]
+    fn a_bomb_is_known_by_its_beginning_and_what_is_only_cut_short_is_not_one() {
+        for compression in COMPRESSED {
+            let body = compress(compression, &vec![7; 100 * LIMIT_BYTES]);
+            let beginning = body.slice(..body.len() / 2);
+            let refused = check_beginning(compression, &beginning, LIMIT_BYTES);
+            assert!(
+                matches!(
+                    refused,
+                    Err(Refusal::TooLarge {
+                        limit_bytes: LIMIT_BYTES
+                    })
+                ),
+                "{compression:?}"
+            );
+            check_beginning(compression, &beginning, 100 * LIMIT_BYTES).unwrap();
+        }
+        let noise = b"neither gzip nor zstd nor zlib";
+        for compression in [Compression::Gzip, Compression::Deflate, Compression::Zstd] {
+            let refused = check_beginning(compression, noise, LIMIT_BYTES);
+            assert!(
+                matches!(refused, Err(Refusal::Corrupt { .. })),
+                "{compression:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_unpacks_to_no_request_is_not_kept_beyond_its_beginning() {
+        let body = compress(Compression::Zstd, &vec![0; 4 * KEPT_BYTES_MAX]);
+        let admission = Admission::new(100 * KEPT_BYTES_MAX, 10);
+        let mut ticket = admission.ticket(None).unwrap();
+        let records = Some(Encoding::Protobuf);
+
+        let refused = decompress(
+            Compression::Zstd,
+            body,
+            records,
+            9 * KEPT_BYTES_MAX,
+            &mut ticket,
+        );
+
+        assert!(matches!(refused, Err(Refusal::BadPayload { .. })));
+        assert_eq!(admission.in_flight_bytes(), KEPT_BYTES_MAX);
     }
 }

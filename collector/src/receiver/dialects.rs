@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 
 use super::body::{BodyLimits, receive};
 use super::decode::Compression;
+use super::framing::Framing;
 use super::http::{add_headers, discard_rest, respond};
 use super::{Foreign, Format, Protocol, Service};
 use crate::error::Refusal;
@@ -148,11 +149,15 @@ impl DialectReceiver {
         }
         let (foreign, compression) = dialect.format(request.headers(), request.uri())?;
         let mut ticket = self.ingest.ticket(request.extensions())?;
-        let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
+        let (service, format) = (dialect.service(), Format::Foreign(foreign));
+        let look = self
+            .ingest
+            .look(service, &format, Framing::Plain, compression);
+        let body = receive(request.body_mut(), self.limits, &mut ticket, &look).await?;
         let received = Received {
-            service: dialect.service(),
+            service,
             protocol: dialect.protocol(),
-            format: Format::Foreign(foreign),
+            format,
             compression,
             body,
             ticket,

@@ -25,10 +25,8 @@ use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
+use crate::receiver::framing::{Framing, PREFIX_BYTES, unframe};
 use crate::receiver::{Format, Protocol, Service, media};
-
-// One byte of flags and four of length before each message.
-const PREFIX_BYTES: usize = 5;
 
 const GRPC_ENCODING: &str = "grpc-encoding";
 const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
@@ -93,10 +91,10 @@ impl GrpcReceiver {
         };
         let mut ticket = self.ingest.ticket(request.extensions())?;
         let mut body = request.into_body();
-        let framed = receive(&mut body, limits, &mut ticket, |so_far| {
-            check_prefix(so_far, max_bytes)
-        });
-        let message = match framed.await {
+        let (format, protocol) = (Format::Otlp(Encoding::Protobuf), Protocol::OtlpGrpc);
+        let framing = Framing::Grpc { max_bytes };
+        let look = self.ingest.look(service, &format, framing, compression);
+        let message = match receive(&mut body, limits, &mut ticket, &look).await {
             Ok(framed) => unframe(framed)?,
             Err(Refusal::TooLarge { .. }) => {
                 return Err(Refusal::TooLarge {
@@ -113,7 +111,6 @@ impl GrpcReceiver {
             true => compression,
             false => Compression::Identity,
         };
-        let (format, protocol) = (Format::Otlp(Encoding::Protobuf), Protocol::OtlpGrpc);
         let body = message.body;
         let received = Received {
             service,
@@ -202,58 +199,6 @@ fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     Compression::from_name(name.as_deref())
 }
 
-struct Message {
-    is_compressed: bool,
-    body: Bytes,
-}
-
-/// Refuses a message by the length it declares, before the rest of it is read.
-fn check_prefix(framed: &[u8], max_bytes: usize) -> Result<(), Refusal> {
-    let Some(&[_, ref length @ ..]) = framed.first_chunk::<PREFIX_BYTES>() else {
-        return Ok(());
-    };
-    match usize::try_from(u32::from_be_bytes(*length)) {
-        Ok(length) if length <= max_bytes => Ok(()),
-        _ => Err(Refusal::TooLarge {
-            limit_bytes: max_bytes,
-        }),
-    }
-}
-
-/// The one message of a unary request.
-fn unframe(framed: Bytes) -> Result<Message, Refusal> {
-    let Some(&[flag, ref length @ ..]) = framed.first_chunk::<PREFIX_BYTES>() else {
-        return Err(Refusal::BadFrame {
-            reason: "the message is missing",
-        });
-    };
-    let body = framed.slice(PREFIX_BYTES..);
-    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-    if body.len() < length {
-        return Err(Refusal::BadFrame {
-            reason: "the message is cut short",
-        });
-    }
-    if body.len() > length {
-        return Err(Refusal::BadFrame {
-            reason: "a unary request has more than one message",
-        });
-    }
-    match flag {
-        0 => Ok(Message {
-            is_compressed: false,
-            body,
-        }),
-        1 => Ok(Message {
-            is_compressed: true,
-            body,
-        }),
-        _ => Err(Refusal::BadFrame {
-            reason: "the compressed flag is neither 0 nor 1",
-        }),
-    }
-}
-
 fn refused(refusal: &Refusal) -> Response<Body> {
     let status = refusal.status();
     let details = encode_status(Encoding::Protobuf, &status);
@@ -287,59 +232,4 @@ fn exported_response(service: Service, rejected: Option<&Rejected>) -> Response<
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn framed(bytes: &[u8]) -> Result<Message, String> {
-        unframe(Bytes::copy_from_slice(bytes)).map_err(|refusal| refusal.message())
-    }
-
-    #[test]
-    fn a_unary_request_is_one_whole_message() {
-        let plain = framed(b"\x00\x00\x00\x00\x03abc").unwrap();
-        assert!(!plain.is_compressed);
-        assert_eq!(plain.body, b"abc".as_slice());
-
-        let compressed = framed(b"\x01\x00\x00\x00\x01z").unwrap();
-        assert!(compressed.is_compressed);
-        assert_eq!(compressed.body, b"z".as_slice());
-    }
-
-    #[test]
-    fn bad_frames_are_told_apart() {
-        let reason = |bytes| framed(bytes).err().unwrap();
-
-        assert_eq!(reason(b""), "bad gRPC message: the message is missing");
-        assert_eq!(
-            reason(b"\x00\x00\x00\x00"),
-            "bad gRPC message: the message is missing"
-        );
-        assert_eq!(
-            reason(b"\x00\x00\x00\x00\x04abc"),
-            "bad gRPC message: the message is cut short"
-        );
-        assert_eq!(
-            reason(b"\x00\x00\x00\x00\x01ab"),
-            "bad gRPC message: a unary request has more than one message"
-        );
-        assert_eq!(
-            reason(b"\x02\x00\x00\x00\x01a"),
-            "bad gRPC message: the compressed flag is neither 0 nor 1"
-        );
-    }
-
-    #[test]
-    fn a_message_is_refused_by_its_declared_length() {
-        assert!(
-            check_prefix(b"\x00\x00\x00\x01", 255).is_ok(),
-            "not all of the length is there"
-        );
-        assert!(check_prefix(b"\x00\x00\x00\x00\xff", 255).is_ok());
-        let refused = check_prefix(b"\x00\x00\x00\x01\x00", 255).unwrap_err();
-        assert!(matches!(refused, Refusal::TooLarge { limit_bytes: 255 }));
-        assert!(check_prefix(b"\x00\xff\xff\xff\xff", 255).is_err());
-    }
 }

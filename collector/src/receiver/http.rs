@@ -19,6 +19,7 @@ use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
 use crate::receiver::decode::Compression;
 use crate::receiver::dialects::{Dialect, DialectReceiver};
+use crate::receiver::framing::Framing;
 use crate::receiver::{Format, Protocol, Service, media};
 
 const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, zstd, deflate");
@@ -114,7 +115,10 @@ impl HttpReceiver {
         let format = Format::Otlp(media::encoding(request.headers())?);
         let compression = compression(request.headers())?;
         let mut ticket = self.ingest.ticket(request.extensions())?;
-        let body = receive(request.body_mut(), self.limits, &mut ticket, |_| Ok(())).await?;
+        let look = self
+            .ingest
+            .look(service, &format, Framing::Plain, compression);
+        let body = receive(request.body_mut(), self.limits, &mut ticket, &look).await?;
         let protocol = Protocol::OtlpHttp;
         let received = Received {
             service,

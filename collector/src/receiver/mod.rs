@@ -3,8 +3,10 @@
 pub(crate) mod body;
 pub(crate) mod decode;
 pub(crate) mod dialects;
+pub(crate) mod framing;
 pub(crate) mod grpc;
 pub(crate) mod http;
+pub(crate) mod look;
 pub(crate) mod media;
 pub(crate) mod translate;
 
@@ -76,6 +78,16 @@ pub(crate) enum Format {
     Otlp(Encoding),
     /// A request of another protocol.
     Foreign(Foreign),
+}
+
+impl Format {
+    /// How the spans or log records of OTLP are written that are sent to `service` like this; `None` where none are.
+    pub(crate) fn records(&self, service: Service) -> Option<Encoding> {
+        match self {
+            Self::Otlp(encoding) => service.signal().map(|_| *encoding),
+            Self::Foreign(_) => None,
+        }
+    }
 }
 
 /// What requests of other protocols hold.

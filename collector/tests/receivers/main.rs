@@ -13,6 +13,7 @@ mod access;
 mod browser;
 mod connections;
 mod dialects;
+mod floods;
 mod grpc;
 mod http;
 mod json_lines;

@@ -1,5 +1,6 @@
 //! OTLP on one side, record batches on the other. The only place that knows the protobuf types.
 
+mod beginning;
 mod encode;
 mod grouping;
 pub mod json;
@@ -24,6 +25,7 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use limits::Room;
 
+pub use beginning::least_memory;
 pub use encode::{encode_logs, encode_spans};
 pub use limits::{MAX_VALUE_DEPTH, RecordLimits, Trimmed};
 pub use metrics::count_metric_points;

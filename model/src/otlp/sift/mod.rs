@@ -17,6 +17,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::limits::{MAX_VALUE_DEPTH, RecordLimits, Room, Trimmed, attributes_fit};
 use super::reject::{Rejected, Rejections};
+use super::walk::ROW_BYTES;
 use super::{DecodeError, Encoding};
 use crate::signal::Signal;
 use records::Record;
@@ -70,6 +71,8 @@ struct Sifter<'a, 'room> {
     room: &'a mut Room<'room>,
     /// Counted beside the objects of a record: the request twice, as it may be in the buffers below.
     base_bytes: usize,
+    /// Records that are kept, each of which becomes a row.
+    kept_count: usize,
     request: Vec<u8>,
     resource: Vec<u8>,
     scope: Vec<u8>,
@@ -93,6 +96,7 @@ impl<'a, 'room> Sifter<'a, 'room> {
             limits,
             base_bytes: body_bytes.saturating_mul(2),
             room,
+            kept_count: 0,
             request: Vec::new(),
             resource: Vec::new(),
             scope: Vec::new(),
@@ -119,8 +123,12 @@ impl<'a, 'room> Sifter<'a, 'room> {
         if cost.object_bytes > most {
             return Ok(Some(too_large(self.limits)));
         }
-        let bytes = self.base_bytes.saturating_add(cost.object_bytes);
-        if self.room.has(bytes) {
+        let rows_bytes = self.kept_count.saturating_mul(ROW_BYTES);
+        let objects_or_rows = cost.object_bytes.max(rows_bytes);
+        if self
+            .room
+            .has(self.base_bytes.saturating_add(objects_or_rows))
+        {
             Ok(None)
         } else {
             Err(DecodeError::NoRoom)
@@ -198,6 +206,7 @@ impl<'a, 'room> Sifter<'a, 'room> {
         self.trimmed.add(trimmed);
         message_field(ITEMS, &record.encode_to_vec(), &mut self.scope);
         self.is_scope_used = true;
+        self.kept_count += 1;
     }
 
     fn envelope_problem(&self) -> Option<String> {

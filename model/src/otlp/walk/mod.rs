@@ -26,7 +26,7 @@ use crate::otlp::limits::{RecordLimits, Room};
 use crate::signal::Signal;
 
 /// Bytes of a row of fixed-width columns, of either signal, roughly.
-const ROW_BYTES: usize = 160;
+pub(super) const ROW_BYTES: usize = 160;
 
 /// The request is not one for the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,12 +28,17 @@ enum LogFormat {
     Json,
 }
 
-/// Starts logging; `default_filter` applies when the user gave none.
+/// What is left out unless the user asks for it: one line for each connection that a stranger misuses, as often as
+/// the stranger likes.
+const LEFT_OUT: &str = "h2=error";
+
+/// Starts logging; `default_level` applies when the user gave no filter.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
-pub(crate) fn start(args: &LogArgs, default_filter: &str) -> Result<()> {
-    let directives = args.log.as_deref().unwrap_or(default_filter);
+pub(crate) fn start(args: &LogArgs, default_level: &str) -> Result<()> {
+    let default_filter = format!("{default_level},{LEFT_OUT}");
+    let directives = args.log.as_deref().unwrap_or(&default_filter);
     let filter = EnvFilter::try_new(directives)
         .with_context(|| format!("--log does not understand \"{directives}\""))?;
     let lines = tracing_subscriber::fmt()

@@ -20,6 +20,9 @@ const STEP_BYTES: usize = 64 * 1024;
 // Beyond this the length is found out before more is kept. Most bodies are shorter, and unpacked once.
 const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+// Telemetry is compressed to a tenth, roughly: with so much set aside, output is not copied as it grows.
+const EXPECTED_RATIO: usize = 10;
+
 // Go's encoder uses windows of up to 32 MiB at its best level; beyond that is not telemetry.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
@@ -177,8 +180,9 @@ impl Capped<'_> {
     /// and the second time the memory it takes is exactly what it needs.
     fn read(&self, records: Option<Encoding>, ticket: &mut Ticket) -> Result<Bytes, Failure> {
         let mut decoder = self.open()?;
-        let mut output = Vec::new();
         let kept_max = self.limit_bytes.min(KEPT_BYTES_MAX);
+        let expected = self.source.len().saturating_mul(EXPECTED_RATIO);
+        let mut output = Vec::with_capacity(expected.min(kept_max));
         while output.len() < kept_max {
             let step = (kept_max - output.len()).min(STEP_BYTES);
             ticket.grow(step)?;

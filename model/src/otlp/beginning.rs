@@ -102,6 +102,10 @@ mod tests {
         delimited(1, &scope)
     }
 
+    fn first(bytes: &[u8], count: usize) -> &[u8] {
+        bytes.get(..count).unwrap()
+    }
+
     fn records_of(beginning: &[u8]) -> Result<usize, String> {
         let memory = least_memory(Encoding::Protobuf, beginning);
         memory
@@ -122,7 +126,7 @@ mod tests {
             cut in any::<prop::sample::Index>(),
         ) {
             let cut = cut.index(payload.len() + 1);
-            let found = records_of(&payload[..cut]).unwrap();
+            let found = records_of(first(&payload, cut)).unwrap();
             assert!(found <= rows(Signal::Traces, &payload), "{found} records");
             prop_assert_eq!(records_of(&payload).unwrap(), rows(Signal::Traces, &payload));
         }
@@ -140,7 +144,7 @@ mod tests {
             json::write_logs(&mut body, &records);
             body.push(b'}');
             let cut = cut.index(body.len() + 1);
-            prop_assert_eq!(least_memory(Encoding::Json, &body[..cut]).unwrap(), 0);
+            prop_assert_eq!(least_memory(Encoding::Json, first(&body, cut)).unwrap(), 0);
         }
     }
 
@@ -153,7 +157,10 @@ mod tests {
         for arrived in 100..1000 {
             // The last few may be part of something longer.
             let certain = arrived - HEAD_BYTES_MAX / 2 + 1;
-            assert_eq!(records_of(&body[..head_bytes + 2 * arrived]), Ok(certain));
+            assert_eq!(
+                records_of(first(&body, head_bytes + 2 * arrived)),
+                Ok(certain)
+            );
         }
     }
 
@@ -175,7 +182,7 @@ mod tests {
             least_memory(Encoding::Protobuf, &body),
             Err(DecodeError::Protobuf(_))
         ));
-        assert_eq!(records_of(&body[..5]), Ok(0), "more may follow");
+        assert_eq!(records_of(first(&body, 5)), Ok(0), "more may follow");
 
         let refused = least_memory(Encoding::Json, &zeroes).unwrap_err();
         assert!(matches!(refused, DecodeError::Json(_)));

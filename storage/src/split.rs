@@ -3,6 +3,7 @@
 pub(crate) mod attribute_columns;
 mod attribute_scan;
 mod body_rows;
+mod envelope_numbers;
 pub(crate) mod find;
 mod gather;
 pub(crate) mod id;

@@ -5,6 +5,7 @@ use model::schema::column;
 use model::{BatchError, Signal, TraceId, UnixNanos};
 
 use super::attribute_columns::Entry;
+use super::envelope_numbers::EnvelopeNumbers;
 use super::keys::{KeyNumber, Keys};
 use crate::columns::{DurationColumn, IdColumn, TextDictionary, TimeColumn, typed};
 use crate::filter::Rows;
@@ -25,9 +26,7 @@ pub(crate) struct SourceRows<'a> {
     /// What the index knows of values, by position among the values of the batch.
     known_values: Vec<KnownValue>,
     of_signal: SignalColumns<'a>,
-    /// Numbers in the index by position in the dictionary.
-    resource_numbers: Vec<Option<u32>>,
-    scope_numbers: Vec<Option<Option<u32>>>,
+    envelope_numbers: EnvelopeNumbers,
 }
 
 enum SignalColumns<'a> {
@@ -76,8 +75,10 @@ impl<'a> SourceRows<'a> {
             trace_ids: IdColumn::new(batch, column::TRACE_ID)?,
             times: TimeColumn::new(signal, batch)?,
             services: TextDictionary::new(batch, column::SERVICE_NAME)?,
-            resource_numbers: vec![None; resources.texts().count()],
-            scope_numbers: vec![None; scopes.texts().count()],
+            envelope_numbers: EnvelopeNumbers::new(
+                resources.texts().count(),
+                scopes.texts().count(),
+            ),
             resources,
             scopes,
             of_signal,
@@ -180,19 +181,12 @@ impl<'a> SourceRows<'a> {
     }
 
     fn resource_number(&mut self, row: usize, index: &mut IndexWriter) -> Result<u32, BatchError> {
-        let known = self.resource_numbers.get_mut(self.resources.key(row));
-        if let Some(Some(number)) = known {
-            return Ok(*number);
-        }
-        let (text, service) = (self.resources.text(row), self.services.text(row));
-        let rows = &self.rows;
-        let attributes =
-            |visit: &mut dyn FnMut(&str, &str)| rows.visit_resource_attributes(row, visit);
-        let number = index.resource(text, service, attributes)?;
-        if let Some(slot) = known {
-            *slot = Some(number);
-        }
-        Ok(number)
+        self.envelope_numbers.resource(self.resources.key(row), || {
+            let (text, service) = (self.resources.text(row), self.services.text(row));
+            index.resource(text, service, |visit| {
+                self.rows.visit_resource_attributes(row, visit)
+            })
+        })
     }
 
     fn scope_number(
@@ -200,17 +194,10 @@ impl<'a> SourceRows<'a> {
         row: usize,
         index: &mut IndexWriter,
     ) -> Result<Option<u32>, BatchError> {
-        let known = self.scope_numbers.get_mut(self.scopes.key(row));
-        if let Some(Some(number)) = known {
-            return Ok(*number);
-        }
-        let rows = &self.rows;
-        let attributes =
-            |visit: &mut dyn FnMut(&str, &str)| rows.visit_scope_attributes(row, visit);
-        let number = index.scope(self.scopes.text(row), attributes)?;
-        if let Some(slot) = known {
-            *slot = Some(number);
-        }
-        Ok(number)
+        self.envelope_numbers.scope(self.scopes.key(row), || {
+            index.scope(self.scopes.text(row), |visit| {
+                self.rows.visit_scope_attributes(row, visit)
+            })
+        })
     }
 }

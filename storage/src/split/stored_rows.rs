@@ -9,6 +9,7 @@ use model::schema::column;
 use model::{Attribute, BatchError, EnvelopeColumns, Signal, TraceId, UnixNanos, ValueType};
 
 use super::attribute_columns::Choice;
+use super::envelope_numbers::EnvelopeNumbers;
 use super::keys::{KeyNumber, Keys};
 use super::logical::{DedicatedValues, Rest};
 use super::physical::{ATTRIBUTE_LAYOUT, layout_entry};
@@ -43,9 +44,7 @@ pub(super) struct StoredRows<'a> {
     rest: Rest<'a>,
     /// Attributes of events and links.
     lists: Vec<(u8, &'a ListArray, MapTexts<'a>)>,
-    /// Numbers in the index by position in the dictionary.
-    resource_numbers: Vec<Option<u32>>,
-    scope_numbers: Vec<Option<Option<u32>>>,
+    envelope_numbers: EnvelopeNumbers,
     text: String,
 }
 
@@ -118,8 +117,10 @@ impl<'a> StoredRows<'a> {
             columns: columns.collect::<Result<_, BatchError>>()?,
             rest: Rest::new(batch).map_err(|_| damaged(column::ATTRIBUTES, 0))?,
             lists: lists(signal, batch)?,
-            resource_numbers: vec![None; resources.texts().count()],
-            scope_numbers: vec![None; scopes.texts().count()],
+            envelope_numbers: EnvelopeNumbers::new(
+                resources.texts().count(),
+                scopes.texts().count(),
+            ),
             resources,
             scopes,
             text: String::new(),
@@ -197,20 +198,13 @@ impl<'a> StoredRows<'a> {
     }
 
     fn resource_number(&mut self, row: usize, index: &mut IndexWriter) -> Result<u32, BatchError> {
-        let known = self.resource_numbers.get_mut(self.resources.key(row));
-        if let Some(Some(number)) = known {
-            return Ok(*number);
-        }
-        let (text, service) = (self.resources.text(row), self.services.text(row));
-        let envelopes = &self.envelopes;
-        let number = index.resource(text, service, |visit| {
-            visit_texts(&envelopes.resource(row)?.attributes, visit);
-            Ok::<(), BatchError>(())
-        })?;
-        if let Some(slot) = known {
-            *slot = Some(number);
-        }
-        Ok(number)
+        self.envelope_numbers.resource(self.resources.key(row), || {
+            let (text, service) = (self.resources.text(row), self.services.text(row));
+            index.resource(text, service, |visit| {
+                visit_texts(&self.envelopes.resource(row)?.attributes, visit);
+                Ok(())
+            })
+        })
     }
 
     fn scope_number(
@@ -218,19 +212,12 @@ impl<'a> StoredRows<'a> {
         row: usize,
         index: &mut IndexWriter,
     ) -> Result<Option<u32>, BatchError> {
-        let known = self.scope_numbers.get_mut(self.scopes.key(row));
-        if let Some(Some(number)) = known {
-            return Ok(*number);
-        }
-        let envelopes = &self.envelopes;
-        let number = index.scope(self.scopes.text(row), |visit| {
-            visit_texts(&envelopes.scope(row)?.attributes, visit);
-            Ok::<(), BatchError>(())
-        })?;
-        if let Some(slot) = known {
-            *slot = Some(number);
-        }
-        Ok(number)
+        self.envelope_numbers.scope(self.scopes.key(row), || {
+            index.scope(self.scopes.text(row), |visit| {
+                visit_texts(&self.envelopes.scope(row)?.attributes, visit);
+                Ok(())
+            })
+        })
     }
 }
 

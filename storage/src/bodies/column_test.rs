@@ -1,6 +1,8 @@
 //! Tests the values of a column: first by what its head says of all of them, then one by one.
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
+use memchr::memmem;
+
 use super::align::TokenTest;
 use super::bits::Cursor;
 use super::block::CHUNK_ROWS;
@@ -233,6 +235,26 @@ impl Head {
     }
 }
 
+/// The places of the values that are `wanted` among values of its length, one after the other.
+fn each_equal(values: &[u8], wanted: &[u8], mut found: impl FnMut(usize)) {
+    let finder = memmem::Finder::new(wanted);
+    let length = wanted.len();
+    let mut start = 0;
+    while length > 0
+        && let Some(rest) = values.get(start..)
+        && let Some(distance) = finder.find(rest)
+    {
+        let at = start + distance;
+        // What begins within a value is none, and the next one may begin within it.
+        start = if at.is_multiple_of(length) {
+            found(at / length);
+            at + length
+        } else {
+            at + 1
+        };
+    }
+}
+
 /// The places of `count` values that pass.
 pub(super) fn matching(
     values: &Values<'_>,
@@ -243,10 +265,7 @@ pub(super) fn matching(
     let mut mask = ChunkMask::NONE;
     match (&values.kind, wanted) {
         (Kind::Hex { bytes, .. }, Wanted::Hex(wanted)) => {
-            let found = bytes.chunks_exact(wanted.len().max(1)).enumerate();
-            found
-                .filter(|(_, bytes)| bytes == wanted)
-                .for_each(|(place, _)| mask.set(place));
+            each_equal(bytes, wanted, |place| mask.set(place));
         }
         (Kind::Dictionary { entries, indices }, _) => {
             let mut buffer = Vec::new();
@@ -275,4 +294,28 @@ pub(super) fn matching(
         }
     }
     mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_where_they_begin_and_nowhere_between() {
+        let places = |values: &[u8], wanted: &[u8]| {
+            let mut places = Vec::new();
+            each_equal(values, wanted, |place| places.push(place));
+            places
+        };
+        assert_eq!(places(&[0, 1, 1, 0, 1, 1, 1, 0], &[1, 0]), [1, 3]);
+        assert_eq!(places(&[7, 7, 7, 7, 7, 7], &[7, 7]), [0, 1, 2]);
+        assert_eq!(places(&[2, 7, 7, 7, 7, 7, 7, 2], &[7, 7]), [1, 2]);
+        for (values, wanted) in [
+            ([1, 2].as_slice(), [4].as_slice()),
+            (&[], &[4]),
+            (&[1], &[]),
+        ] {
+            assert_eq!(places(values, wanted), Vec::<usize>::new());
+        }
+    }
 }

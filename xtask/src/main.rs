@@ -22,6 +22,7 @@ cargo xtask <command>
   demo     runs the demo: server, shop and load
   bench    builds Spandrel and the benchmark and runs it; words after it go to it (bench -- --quick)
   attacks  hostile input against the release binary, beside an honest sender (attacks [SECONDS [WORD]])
+  overload many times the load that the release binary can take (overload [SECONDS])
   fuzz     runs the fuzz targets, or those named; needs a nightly compiler and cargo-fuzz
            (fuzz [TARGET...] [--minutes N])";
 
@@ -37,7 +38,8 @@ fn main() -> Result<()> {
         ["e2e", filter @ ..] => e2e(filter),
         ["demo", rest @ ..] => demo(rest),
         ["bench", "--", rest @ ..] | ["bench", rest @ ..] => bench(rest),
-        ["attacks", rest @ ..] => attacks(rest),
+        ["attacks", rest @ ..] => against_release("attacks", rest),
+        ["overload", rest @ ..] => overload(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         [] | ["help" | "--help"] => {
             println!("{HELP}");
@@ -136,7 +138,13 @@ fn bench(rest: &[&str]) -> Result<()> {
     Step::new(&program.to_string_lossy(), rest).run()
 }
 
-fn attacks(rest: &[&str]) -> Result<()> {
+fn overload(rest: &[&str]) -> Result<()> {
+    install::python_packages()?;
+    against_release("overload", rest)
+}
+
+/// Builds the release binary and a program of the package `bench`, and runs that one on it.
+fn against_release(program: &str, rest: &[&str]) -> Result<()> {
     let build = [
         "build",
         "--release",
@@ -152,7 +160,7 @@ fn attacks(rest: &[&str]) -> Result<()> {
         .into_iter()
         .chain(rest.iter().copied())
         .collect();
-    Step::new(&release.join("attacks").display().to_string(), &arguments).run()
+    Step::new(&release.join(program).display().to_string(), &arguments).run()
 }
 
 fn npm(arguments: &[&str]) -> Result<()> {

@@ -1,0 +1,179 @@
+//! The server under load, as a process of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::Args;
+use crate::connection::Connection;
+use crate::page::Page;
+
+const LISTEN: [&str; 3] = ["--otlp-grpc-listen", "--otlp-http-listen", "--http-listen"];
+/// Small, so that the requests of some dozens of exporters are more than may be in memory.
+pub(crate) const LIMITS: [&str; 4] = [
+    "--max-in-flight-bytes",
+    "4MiB",
+    "--max-request-bytes",
+    "1MiB",
+];
+const STOP_TIMEOUT: Duration = Duration::from_secs(120);
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(crate) struct Server {
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    http: SocketAddr,
+    process: Child,
+    pid: u32,
+    // Kept open, so that the server can write to it.
+    _stdout: Lines<BufReader<ChildStdout>>,
+    _dir: tempfile::TempDir,
+}
+
+/// How the process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// From the signal on.
+    pub(crate) took: Duration,
+}
+
+impl Server {
+    pub(crate) async fn start(args: &Args) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let mut command = Command::new(&args.spandrel);
+        command.args(["serve", "--log", "warn", "--memory", &args.memory]);
+        command.args(LIMITS).args(&args.spandrel_arg);
+        command.arg("--data-dir").arg(dir.path());
+        for flag in LISTEN {
+            command.args([flag, "127.0.0.1:0"]);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut process = command.spawn().context("cannot start the server")?;
+        let stdout = process.stdout.take().context("no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let mut addresses = Vec::new();
+        while addresses.len() < LISTEN.len() {
+            let line = lines.next_line().await?.context("the server ended")?;
+            let address = line.rsplit([' ', '/']).next().unwrap_or_default();
+            addresses.push(address.parse().with_context(|| line.clone())?);
+        }
+        Ok(Self {
+            otlp_grpc: addresses[0],
+            otlp_http: addresses[1],
+            http: addresses[2],
+            pid: process.id().context("the server ended")?,
+            process,
+            _stdout: lines,
+            _dir: dir,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What `/metrics` says now.
+    pub(crate) async fn metrics(&self) -> Result<Page> {
+        let answer = Connection::to(self.http).get("/metrics").await?;
+        ensure!(
+            answer.status.is_success(),
+            "/metrics answers {}",
+            answer.status
+        );
+        Ok(Page::parse(&String::from_utf8_lossy(&answer.body)))
+    }
+
+    /// How many spans are stored of each service.
+    pub(crate) async fn span_counts(&self) -> Result<BTreeMap<String, u64>> {
+        let answer = Connection::to(self.http).get("/api/v1/services").await?;
+        let answer: Value = serde_json::from_slice(&answer.body)?;
+        let services = answer["services"].as_array().context("no services")?;
+        let count = |service: &Value| {
+            let name = service["name"].as_str()?.to_owned();
+            Some((name, service["span_count"].as_u64()?))
+        };
+        let counts: Option<_> = services.iter().map(count).collect();
+        counts.context("a service without a name or a count")
+    }
+
+    /// Looks at the memory until it is stopped.
+    pub(crate) fn watch_memory(&self) -> Watch {
+        let (pid, is_over) = (self.pid, Arc::new(AtomicBool::new(false)));
+        let end = Arc::clone(&is_over);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut peak = Memory::default();
+            while !end.load(Ordering::Relaxed) {
+                peak.look(pid)?;
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+            Ok(peak)
+        });
+        Watch { is_over, task }
+    }
+
+    /// Asks it to end and waits for that.
+    pub(crate) async fn stop(mut self) -> Result<Ended> {
+        let began = Instant::now();
+        let pid = self.pid.to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await?;
+        ensure!(asked.success(), "cannot stop the server");
+        let ended = timeout(STOP_TIMEOUT, self.process.wait()).await;
+        let status = ended.with_context(|| format!("still there after {STOP_TIMEOUT:?}"))??;
+        Ok(Ended {
+            status,
+            took: began.elapsed(),
+        })
+    }
+}
+
+/// The most that was resident.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// With mapped files. The kernel keeps this one, and misses nothing.
+    pub(crate) resident_bytes: u64,
+    /// Without them, at the moments that were looked at.
+    pub(crate) anonymous_bytes: u64,
+}
+
+impl Memory {
+    fn look(&mut self, pid: u32) -> Result<()> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let bytes = |key: &str| -> Result<u64> {
+            let line = status.lines().find_map(|it| it.strip_prefix(key));
+            let kibibytes = line.and_then(|it| it.trim().strip_suffix("kB"));
+            let kibibytes = kibibytes.with_context(|| format!("no {key}"))?;
+            Ok(kibibytes.trim().parse::<u64>()? * 1024)
+        };
+        self.resident_bytes = self.resident_bytes.max(bytes("VmHWM:")?);
+        self.anonymous_bytes = self.anonymous_bytes.max(bytes("RssAnon:")?);
+        Ok(())
+    }
+}
+
+pub(crate) struct Watch {
+    is_over: Arc<AtomicBool>,
+    task: JoinSet<Result<Memory>>,
+}
+
+impl Watch {
+    pub(crate) async fn stop(mut self) -> Result<Memory> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let ended = self.task.join_next().await;
+        ended.context("nobody looked at the memory")??
+    }
+}

@@ -50,6 +50,10 @@ pub struct StorageArgs {
     /// Export requests that may wait for the disk; more are told to retry later.
     #[arg(long, env = "SPANDREL_WAL_QUEUE_REQUESTS", default_value = "1024")]
     pub wal_queue_requests: NonZeroUsize,
+    /// How long sealing what is in memory may take when the server is told to stop, after requests in flight
+    /// have finished. What is not in a split by then is in the WAL, and the next start reads it from there.
+    #[arg(long, env = "SPANDREL_SHUTDOWN_SEAL_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub shutdown_seal_grace: Duration,
     /// Size at which a new WAL file is begun.
     #[arg(long, env = "SPANDREL_WAL_FILE_BYTES", default_value = "64MiB", value_parser = parse_byte_size)]
     pub wal_file_bytes: NonZeroU64,
@@ -68,6 +72,7 @@ pub struct StorageConfig {
     pub(crate) compaction_rows_max: u64,
     pub(crate) hot_bytes_max: u64,
     pub(crate) append_wait: Duration,
+    pub(crate) shutdown_seal_grace: Duration,
     pub(crate) wal_queue_requests: usize,
     pub(crate) wal_file_bytes: u64,
 }
@@ -162,6 +167,7 @@ impl TryFrom<StorageArgs> for StorageConfig {
             compaction_rows_max: args.compaction_rows_max.get(),
             hot_bytes_max,
             append_wait: args.append_wait,
+            shutdown_seal_grace: args.shutdown_seal_grace,
             wal_queue_requests: args.wal_queue_requests.get(),
             wal_file_bytes: args.wal_file_bytes.get(),
         })
@@ -182,6 +188,7 @@ impl StorageConfig {
             compaction_rows_max: 2_000_000,
             hot_bytes_max: 128 << 20,
             append_wait: Duration::from_secs(1),
+            shutdown_seal_grace: Duration::from_secs(10),
             wal_queue_requests: 1024,
             wal_file_bytes: 64 << 20,
         }

@@ -76,6 +76,7 @@ use bytes::Bytes;
 use model::{Clock, Signal, UnixNanos};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::appender::{AppenderCommand, PendingAppend};
 use crate::budget::MemoryBudget;
@@ -286,11 +287,23 @@ impl Storage {
         self.inner.shared.status()
     }
 
-    /// Takes no more appends, answers those that wait, seals the hot buffer and ends the threads.
+    /// Takes no more appends, answers those that wait, seals the hot buffer and ends the threads, for a
+    /// bounded time: what is not done by then is left to the next [`Storage::open`], as after a crash.
     /// Safe to call more than once.
     pub async fn shutdown(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
         self.inner.shared.stop_compaction();
+        let grace = self.inner.shared.config.shutdown_seal_grace;
+        if timeout(grace, self.seal_and_stop()).await.is_err() {
+            tracing::warn!(
+                ?grace,
+                "sealing takes too long: hot buffer stays in the wal"
+            );
+            self.inner.abandon();
+        }
+    }
+
+    async fn seal_and_stop(&self) {
         if let Err(error) = self.seal().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -385,6 +398,11 @@ impl Inner {
         if running.sealer.join().is_err() {
             tracing::error!("the seal thread panicked");
         }
+    }
+
+    /// Waits for no thread any more: each ends when it has done what it is about, or with the process.
+    fn abandon(&self) {
+        drop(self.running.lock().take());
     }
 }
 

@@ -1,8 +1,8 @@
 //! Senders keep a ledger of what was acknowledged, while the server is killed again and again as it
 //! seals, merges and deletes.
 
-mod book;
-mod sender;
+pub(crate) mod book;
+pub(crate) mod sender;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

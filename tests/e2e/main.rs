@@ -26,5 +26,6 @@ mod rust_sdk;
 mod search;
 mod senders;
 mod shop;
+mod shutdown;
 mod start;
 mod ui;

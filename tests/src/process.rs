@@ -130,13 +130,19 @@ impl SpandrelProcess {
 
     /// Asks the process to stop, as a service manager does, and expects it to end well.
     pub async fn stop(&mut self) {
+        self.ask_to_stop().await;
+        self.expect_end().await;
+    }
+
+    /// Asks the process to stop, as a service manager does.
+    pub async fn ask_to_stop(&self) {
         let id = self.id().to_string();
-        let signalled = Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .await
-            .unwrap();
-        assert!(signalled.success());
+        let signalled = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(signalled.unwrap().success());
+    }
+
+    /// Expects the process to end well, having been asked to.
+    pub async fn expect_end(&mut self) {
         let ended = timeout(PATIENCE, self.server.process.wait()).await;
         let status = ended.expect("the server does not stop").unwrap();
         assert!(status.success(), "ended with {status}\n{}", self.log_tail());

@@ -55,7 +55,7 @@ pub(crate) struct Args {
     spandrel_arg: Vec<String>,
 
     /// The share of one processor that the server gets while it is under load.
-    #[arg(long, value_name = "PERCENT", default_value = "2")]
+    #[arg(long, value_name = "PERCENT", default_value = "1")]
     cpu_percent: u32,
 
     /// How many spans each of the six senders makes in a second.

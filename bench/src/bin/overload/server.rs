@@ -148,6 +148,9 @@ pub(crate) struct Memory {
     pub(crate) resident_bytes: u64,
     /// Without them, at the moments that were looked at.
     pub(crate) anonymous_bytes: u64,
+    /// The program and splits, as far as they were in the cache of the system, which takes them back when it
+    /// needs to.
+    pub(crate) mapped_bytes: u64,
 }
 
 impl Memory {
@@ -161,6 +164,7 @@ impl Memory {
         };
         self.resident_bytes = self.resident_bytes.max(bytes("VmHWM:")?);
         self.anonymous_bytes = self.anonymous_bytes.max(bytes("RssAnon:")?);
+        self.mapped_bytes = self.mapped_bytes.max(bytes("RssFile:")?);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! From a received body to an acknowledgement: decompress, decode, append, and only then say yes.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,17 +80,20 @@ enum Decoded {
 
 impl Ingest {
     /// Ingests into `storage` what is within `limits`.
+    ///
+    /// # Errors
+    /// When the system gives no threads to decode on.
     pub(crate) fn new(
         storage: Storage,
         metrics: Arc<CollectorMetrics>,
         limits: DecodeLimits,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             storage,
-            decoders: Decoders::new(Arc::clone(&metrics)),
+            decoders: Decoders::new(Arc::clone(&metrics))?,
             metrics,
             limits,
-        }
+        })
     }
 
     /// A ticket for the body of one request with these `extensions`, which name its connection.

@@ -74,6 +74,13 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// The system gives no threads to decode on.
+    #[error("threads for decoding cannot be started")]
+    Threads {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A receiver ended by a fault of its own.
     #[error("receiver stopped")]
     Stopped {
@@ -88,7 +95,7 @@ pub enum RunError {
 /// `storage` must be open until this returns.
 ///
 /// # Errors
-/// When a listener is not usable, or a receiver ends by a fault of its own.
+/// When a listener is not usable, there are no threads, or a receiver ends by a fault of its own.
 pub async fn run(
     config: CollectorConfig,
     listeners: Listeners,
@@ -103,7 +110,8 @@ pub async fn run(
     let strangers = |protocol| Strangers::new(Arc::clone(&metrics), protocol);
     let grpc_strangers = strangers(Protocol::OtlpGrpc);
     let http_strangers = strangers(Protocol::OtlpHttp);
-    let ingest = Arc::new(Ingest::new(storage, metrics, DecodeLimits::from(&config)));
+    let ingest = Ingest::new(storage, metrics, DecodeLimits::from(&config));
+    let ingest = Arc::new(ingest.map_err(|source| RunError::Threads { source })?);
 
     let mut servers = JoinSet::new();
     let grpc = GrpcReceiver::new(Arc::clone(&ingest), body_limits, http_address);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::admission::Admission;
-use crate::receiver::decode::{Compression, decompress};
+use crate::receiver::decode::{Compression, check_beginning, decompress};
 
 /// The length of a body after decompression, or why it is refused. `coding` is a value of `Content-Encoding`.
 ///
@@ -24,4 +24,11 @@ pub fn unpack(coding: &str, body: &[u8], limit_bytes: usize) -> Result<usize, St
     unpack()
         .map(|unpacked| unpacked.len())
         .map_err(|refusal: crate::error::Refusal| refusal.message())
+}
+
+/// Whether a body that begins like this may be good, as far as its compression goes.
+#[must_use]
+pub fn may_be_good(coding: &str, beginning: &[u8], limit_bytes: usize) -> bool {
+    let compression = Compression::from_name(Some(coding));
+    compression.is_ok_and(|it| check_beginning(it, beginning, limit_bytes).is_ok())
 }

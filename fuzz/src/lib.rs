@@ -141,5 +141,8 @@ pub fn compression(input: &[u8]) {
     let coding = ["gzip", "zstd", "deflate", "identity"][usize::from(first % 4)];
     if let Ok(length) = collector::testing::unpack(coding, body, LIMIT_BYTES) {
         assert!(length <= LIMIT_BYTES, "unpacked past the limit");
+        let beginning = body.get(..body.len() / 2).unwrap_or_default();
+        let is_kept = collector::testing::may_be_good(coding, beginning, LIMIT_BYTES);
+        assert!(is_kept, "what is good begins well");
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn decompress(
 
 /// Refuses a body that begins like this when the beginning alone is damaged, or longer than `limit_bytes` once it is
 /// decompressed. Keeps nothing.
-pub(super) fn check_beginning(
+pub(crate) fn check_beginning(
     compression: Compression,
     beginning: &[u8],
     limit_bytes: usize,

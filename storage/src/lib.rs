@@ -330,6 +330,21 @@ impl Storage {
         self.ask_sealer(SealerCommand::Expire).await.unwrap();
     }
 
+    /// Keeps the seal thread from doing anything as long as what is returned lives.
+    #[cfg(test)]
+    fn hold_sealer(&self) -> SyncSender<()> {
+        let (hold, held) = std::sync::mpsc::sync_channel(0);
+        let running = self.inner.running.lock();
+        let held = SealerCommand::Hold(held);
+        running
+            .as_ref()
+            .unwrap()
+            .sealer_commands
+            .send(held)
+            .unwrap();
+        hold
+    }
+
     /// Does what compaction has planned.
     #[cfg(test)]
     async fn compact(&self) {
@@ -380,11 +395,8 @@ impl Inner {
             return;
         };
         self.shared.stop_compaction();
-        if running
-            .compactor_commands
-            .try_send(CompactorCommand::Check)
-            .is_err()
-        {
+        let awake = running.compactor_commands.try_send(CompactorCommand::Check);
+        if awake.is_err() {
             tracing::trace!("compaction is awake");
         }
         if running.compactor.join().is_err() {

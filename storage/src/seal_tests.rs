@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::error::SealError;
-use crate::testing::{ManualClock, open, open_with, span_names, spans};
+use crate::testing::{ManualClock, copy_files, open, open_with, span_names, spans};
 use crate::{Storage, StorageConfig};
 
 #[tokio::test]
@@ -24,6 +24,32 @@ async fn shutdown_seals_and_the_next_start_reads_the_splits() {
         (status.span_count, status.hot_row_count, status.split_count),
         (1, 0, 1)
     );
+    assert_eq!(span_names(&storage.snapshot()), ["a"]);
+}
+
+#[tokio::test]
+async fn a_seal_that_takes_too_long_on_shutdown_is_left_to_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let storage = open(dir.path());
+    storage
+        .append(spans("cart", &[(1, 1, "a", 10, 20)]))
+        .await
+        .unwrap();
+    let held = storage.hold_sealer();
+    // From here on time passes when nothing else can happen.
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    storage.shutdown().await;
+    let grace = StorageConfig::in_dir(dir.path()).shutdown_seal_grace;
+    assert_eq!(began.elapsed().as_secs(), grace.as_secs());
+
+    // What is on the disk now is what a process leaves that ends here.
+    let left = TempDir::new().unwrap();
+    copy_files(dir.path(), left.path());
+    drop(held);
+    let storage = open(left.path());
+    let status = storage.status();
+    assert_eq!((status.hot_row_count, status.split_count), (1, 0));
     assert_eq!(span_names(&storage.snapshot()), ["a"]);
 }
 

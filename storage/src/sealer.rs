@@ -48,6 +48,9 @@ pub(crate) enum SealerCommand {
     /// Delete what has expired.
     #[cfg(test)]
     Expire(oneshot::Sender<()>),
+    /// Do nothing until the other end is gone.
+    #[cfg(test)]
+    Hold(Receiver<()>),
 }
 
 /// State of the thread; the only one that changes the catalog.
@@ -113,6 +116,10 @@ impl Sealer {
             SealerCommand::Expire(answer) => {
                 self.look_after_splits();
                 answer.send(()).unwrap();
+            }
+            #[cfg(test)]
+            SealerCommand::Hold(held) => {
+                let _gone = held.recv();
             }
         }
     }

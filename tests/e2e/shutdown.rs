@@ -6,8 +6,6 @@ use std::time::Instant;
 
 use http::StatusCode;
 use model::Signal;
-#[cfg(target_os = "linux")]
-use tests::FailingCalls;
 use tests::{PATIENCE, SpandrelProcess, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -140,38 +138,4 @@ async fn a_stop_under_load_finishes_what_was_taken_and_keeps_it_once() {
     };
     assert!(round.ledger.acknowledged.len() > ACKNOWLEDGED_MIN as usize);
     round.check(&spandrel).await;
-}
-
-/// Five seconds, in microseconds: fifty times what the seal is given. The process itself ends when strace lets
-/// go of its thread.
-#[cfg(target_os = "linux")]
-const STUCK: &str = "delay_enter=5000000";
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_seal_that_takes_too_long_is_left_to_the_next_start() {
-    let flags = ["--shutdown-seal-grace", "100ms"];
-    let mut spandrel = SpandrelProcess::start_with(&flags).await;
-    let request = Request {
-        signal: Signal::Traces,
-        trace_id: format!("{:032x}", 7),
-        service: SERVICE.to_owned(),
-    };
-    let connection = Connection::open(&spandrel, 0);
-    connection.export(&request).await.unwrap();
-    // A seal begins with a new file of the WAL, which is synced in full; appends only sync data.
-    let Some(stuck) = FailingCalls::begin(spandrel.id(), "fsync", STUCK).await else {
-        return;
-    };
-
-    spandrel.stop().await;
-
-    let calls = stuck.end().await;
-    assert!(calls.iter().any(|it| it.contains("fsync")), "{calls:?}");
-    let log = spandrel.log_tail();
-    assert!(log.contains("sealing takes too long"), "{log}");
-    spandrel.restart().await;
-
-    let trace = spandrel.trace(&request.trace_id).await;
-    assert_eq!(trace.names(), request.texts());
 }

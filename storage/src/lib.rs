@@ -324,54 +324,6 @@ impl Storage {
         self.ask_sealer(SealerCommand::Seal).await.unwrap_or(Ok(()))
     }
 
-    /// Deletes what has expired, now instead of at the next tick.
-    #[cfg(test)]
-    async fn expire(&self) {
-        self.ask_sealer(SealerCommand::Expire).await.unwrap();
-    }
-
-    /// Keeps the seal thread from doing anything as long as what is returned lives.
-    #[cfg(test)]
-    fn hold_sealer(&self) -> SyncSender<()> {
-        let (hold, held) = std::sync::mpsc::sync_channel(0);
-        let running = self.inner.running.lock();
-        let held = SealerCommand::Hold(held);
-        running
-            .as_ref()
-            .unwrap()
-            .sealer_commands
-            .send(held)
-            .unwrap();
-        hold
-    }
-
-    /// Does what compaction has planned.
-    #[cfg(test)]
-    async fn compact(&self) {
-        self.ask_compactor(CompactorCommand::Compact).await;
-    }
-
-    /// Merges all splits of each signal.
-    #[cfg(test)]
-    async fn merge_all(&self) -> Result<(), compaction::error::MergeError> {
-        self.ask_compactor(CompactorCommand::MergeAll).await
-    }
-
-    #[cfg(test)]
-    async fn ask_compactor<T: Send + 'static>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<T>) -> CompactorCommand + Send + 'static,
-    ) -> T {
-        let commands = {
-            let running = self.inner.running.lock();
-            running.as_ref().unwrap().compactor_commands.clone()
-        };
-        let (answer, answered) = oneshot::channel();
-        let send = move || commands.send(command(answer));
-        tokio::task::spawn_blocking(send).await.unwrap().unwrap();
-        answered.await.unwrap()
-    }
-
     /// Sends a command and waits for its answer; `None` when the thread has ended.
     async fn ask_sealer<T: Send + 'static>(
         &self,

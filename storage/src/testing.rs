@@ -5,16 +5,20 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use bytes::Bytes;
 use model::otlp::{self, Encoding};
 use model::{Clock, LogReader, Signal, SpanReader, UnixNanos};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::compaction::error::MergeError;
 use crate::compaction::merge::{Places, merge};
 use crate::compaction::publish::Replacement;
+use crate::compaction::worker::CompactorCommand;
 use crate::filter::Filter;
+use crate::sealer::SealerCommand;
 use crate::snapshot::{Columns, Snapshot};
 use crate::{Append, Storage, StorageConfig};
 
@@ -221,5 +225,47 @@ pub(crate) fn temporary_dir() -> tempfile::TempDir {
         tempfile::tempdir_in(memory).unwrap()
     } else {
         tempfile::tempdir().unwrap()
+    }
+}
+
+/// What only tests ask of it.
+impl Storage {
+    /// Deletes what has expired, now instead of at the next tick.
+    pub(crate) async fn expire(&self) {
+        self.ask_sealer(SealerCommand::Expire).await.unwrap();
+    }
+
+    /// Keeps the seal thread from doing anything as long as what is returned lives.
+    pub(crate) fn hold_sealer(&self) -> SyncSender<()> {
+        let (hold, held) = sync_channel(0);
+        let running = self.inner.running.lock();
+        let held = SealerCommand::Hold(held);
+        let commands = &running.as_ref().unwrap().sealer_commands;
+        commands.send(held).unwrap();
+        hold
+    }
+
+    /// Does what compaction has planned.
+    pub(crate) async fn compact(&self) {
+        self.ask_compactor(CompactorCommand::Compact).await;
+    }
+
+    /// Merges all splits of each signal.
+    pub(crate) async fn merge_all(&self) -> Result<(), MergeError> {
+        self.ask_compactor(CompactorCommand::MergeAll).await
+    }
+
+    async fn ask_compactor<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> CompactorCommand + Send + 'static,
+    ) -> T {
+        let commands = {
+            let running = self.inner.running.lock();
+            running.as_ref().unwrap().compactor_commands.clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        let send = move || commands.send(command(answer));
+        tokio::task::spawn_blocking(send).await.unwrap().unwrap();
+        answered.await.unwrap()
     }
 }

@@ -68,6 +68,16 @@ pub struct QueryArgs {
     )]
     pub query_scan_bytes_max: NonZeroU64,
 
+    /// Memory that all queries together may hold for what they find and answer. A query that finds nothing left is
+    /// asked to come back (503). [default: a quarter of --memory, 1GiB at most]
+    #[arg(
+        long,
+        env = "SPANDREL_QUERY_MEMORY",
+        value_name = "BYTES",
+        value_parser = parse_byte_size
+    )]
+    pub query_memory: Option<NonZeroU64>,
+
     /// Most spans of one trace that are put into an answer
     #[arg(
         long,
@@ -108,6 +118,8 @@ pub struct QueryConfig {
     pub head_timeout: Duration,
     /// What one query may cost, and how many may run.
     pub limits: Limits,
+    /// What all queries together may hold.
+    pub memory_bytes: usize,
 }
 
 /// What one query may cost, and how many may run.
@@ -136,6 +148,12 @@ pub enum ConfigError {
     /// A connection that may not take any time cannot send a request.
     #[error("http head timeout must be between 10 milliseconds and 1 hour")]
     HeadTimeoutOutOfRange,
+    /// Not even one query could run.
+    #[error("query memory must be at least {min_bytes} bytes")]
+    TooLittleMemory {
+        /// The smallest value.
+        min_bytes: u64,
+    },
     /// More permits than the semaphore can hold.
     #[error("query concurrency must be at most {max}")]
     TooManyQueries {
@@ -146,8 +164,15 @@ pub enum ConfigError {
 
 /// Most queries that may be allowed to run at once; each occupies a thread.
 const CONCURRENCY_MAX: usize = 256;
+/// Where nobody says how much memory there is.
+const MEMORY_BYTES_DEFAULT: u64 = 256 << 20;
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
+impl QueryConfig {
+    /// What one query needs: to begin, and a portion of rows.
+    pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
+}
 
 impl TryFrom<QueryArgs> for QueryConfig {
     type Error = ConfigError;
@@ -164,6 +189,14 @@ impl TryFrom<QueryArgs> for QueryConfig {
                 max: CONCURRENCY_MAX,
             });
         }
+        let memory_bytes = args
+            .query_memory
+            .map_or(MEMORY_BYTES_DEFAULT, NonZeroU64::get);
+        if memory_bytes < Self::MEMORY_BYTES_MIN {
+            return Err(ConfigError::TooLittleMemory {
+                min_bytes: Self::MEMORY_BYTES_MIN,
+            });
+        }
         Ok(Self {
             http_listen: args.http_listen,
             connections_max: usize::try_from(args.http_connections_max.get()).unwrap_or(usize::MAX),
@@ -176,6 +209,7 @@ impl TryFrom<QueryArgs> for QueryConfig {
                 scan_bytes_max: args.query_scan_bytes_max,
                 trace_spans_max: args.query_trace_spans_max,
             },
+            memory_bytes: usize::try_from(memory_bytes).unwrap_or(usize::MAX),
         })
     }
 }
@@ -226,6 +260,7 @@ pub(crate) mod tests {
             "--query-rows-max",
             "--query-scan-bytes-max",
             "--query-trace-spans-max",
+            "--query-memory",
             "--http-connections-max",
         ] {
             let error = parse(&[flag, "0"]).unwrap_err();
@@ -247,6 +282,17 @@ pub(crate) mod tests {
             parse(&["--query-concurrency", "257"]).unwrap_err(),
             "query concurrency must be at most 256"
         );
+    }
+
+    #[test]
+    fn memory_that_no_query_can_run_in_is_rejected() {
+        assert_eq!(
+            parse(&["--query-memory", "16777215"]).unwrap_err(),
+            "query memory must be at least 16777216 bytes"
+        );
+        let config = parse(&["--query-memory", "16MiB"]).unwrap();
+        assert_eq!(config.memory_bytes, 16 << 20);
+        assert_eq!(parse(&[]).unwrap().memory_bytes, 256 << 20);
     }
 
     #[test]

@@ -43,6 +43,15 @@ pub enum QueryError {
     /// Too many queries are running and waiting.
     #[error("too many queries at once, try again later")]
     Overloaded,
+    /// Queries hold all the memory they may.
+    #[error(
+        "the answer takes more than is left of the {limit_bytes} bytes of memory that queries may hold \
+         (--query-memory): try again later, or ask for less at once"
+    )]
+    OutOfMemory {
+        /// The limit.
+        limit_bytes: usize,
+    },
     /// A value that was stored does not read back: a damaged file or a bug.
     #[error("stored data could not be read")]
     Batch(#[from] model::BatchError),
@@ -76,6 +85,7 @@ impl QueryError {
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::OutOfMemory { .. } => (StatusCode::SERVICE_UNAVAILABLE, "out_of_memory"),
             Self::Batch(_) | Self::Read(_) | Self::Encode(_) | Self::Task(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
@@ -92,6 +102,7 @@ impl QueryError {
             | Self::MethodNotAllowed { .. }
             | Self::BodyTooLarge { .. }
             | Self::Overloaded
+            | Self::OutOfMemory { .. }
             | Self::Batch(_)
             | Self::Read(_)
             | Self::Encode(_)

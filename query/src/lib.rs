@@ -7,6 +7,7 @@ pub mod exec;
 pub mod ingest_status;
 pub mod lang;
 mod limits;
+pub mod memory;
 pub mod memory_status;
 
 mod api;
@@ -27,6 +28,7 @@ pub use api::{parse_time, router};
 pub use config::{ConfigError, Limits, QueryArgs, QueryConfig};
 pub use error::QueryError;
 pub use ingest_status::{IngestProblem, IngestSender, IngestStatus};
+pub use memory::QueryMemory;
 pub use memory_status::{BudgetSource, Memory, MemoryStatus};
 
 /// What `/api/v1/status` says of the server as a whole.
@@ -72,6 +74,8 @@ pub struct Backend {
     pub ingest: IngestStatus,
     /// What the process may hold in memory, and what it holds.
     pub memory: MemoryStatus,
+    /// What queries may hold of it.
+    pub query_memory: QueryMemory,
 }
 
 /// Serves the UI and every query API at the door until `shutdown` fires; then takes no new

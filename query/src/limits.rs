@@ -4,12 +4,15 @@
 //! answer into one that looks complete.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use storage::Source;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
+use crate::error::QueryError;
+use crate::memory::Account;
 
 /// How many records pass between two looks at the clock.
 const CLOCK_INTERVAL_ROWS: usize = 4096;
@@ -43,10 +46,12 @@ pub struct Budget {
     incomplete_reason: Option<String>,
     is_exhausted: bool,
     cancelled: CancellationToken,
+    memory: Account,
+    is_out_of_memory: bool,
 }
 
 /// How an answer came about: what every answer tells its reader.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// Why the answer may lack something; `None` when it is complete.
     pub incomplete_reason: Option<String>,
@@ -54,11 +59,13 @@ pub struct Outcome {
     pub scanned: Scanned,
     /// How long it took.
     pub elapsed: Duration,
+    /// What the query holds, and its answer until it is sent.
+    pub memory: Arc<Account>,
 }
 
 impl Budget {
     /// Starts the account. `cancelled` fires when nobody waits for the answer any more.
-    pub fn new(limits: &Limits, cancelled: CancellationToken) -> Self {
+    pub fn new(limits: &Limits, memory: Account, cancelled: CancellationToken) -> Self {
         let started = Instant::now();
         Self {
             started,
@@ -73,6 +80,8 @@ impl Budget {
             incomplete_reason: None,
             is_exhausted: false,
             cancelled,
+            memory,
+            is_out_of_memory: false,
         }
     }
 
@@ -125,6 +134,56 @@ impl Budget {
         !self.is_exhausted
     }
 
+    /// Holds so many bytes of memory more, for as long as the query and the sending of its answer take. False when
+    /// there are not so many: then the query has to stop, and is no answer at all.
+    pub fn hold(&mut self, bytes: usize) -> bool {
+        if !self.memory.hold(bytes) {
+            self.is_out_of_memory = true;
+            self.is_exhausted = true;
+        }
+        !self.is_out_of_memory
+    }
+
+    /// Holds what a list of so many items takes, in steps; `held_bytes` is what it held before.
+    pub fn hold_list<T>(&mut self, held_bytes: &mut usize, items: usize) -> bool {
+        const STEP_BYTES: usize = 64 << 10;
+        let bytes = items.saturating_mul(size_of::<T>());
+        if bytes <= *held_bytes {
+            return !self.is_out_of_memory;
+        }
+        let more = (bytes - *held_bytes).max(STEP_BYTES);
+        *held_bytes += more;
+        self.hold(more)
+    }
+
+    /// What it holds.
+    pub fn held_bytes(&self) -> usize {
+        self.memory.held_bytes()
+    }
+
+    /// Gives back what it has come to hold since it held so much.
+    pub fn give_back_to(&mut self, held_bytes: usize) {
+        self.memory.shrink_to(held_bytes);
+    }
+
+    /// What all queries together may hold.
+    pub fn memory_bytes_max(&self) -> usize {
+        self.memory.limit_bytes()
+    }
+
+    /// Fails a query that could not hold what it needed: what it found until then is no answer.
+    ///
+    /// # Errors
+    /// When that was so.
+    pub fn check_memory(&self) -> Result<(), QueryError> {
+        if self.is_out_of_memory {
+            return Err(QueryError::OutOfMemory {
+                limit_bytes: self.memory.limit_bytes(),
+            });
+        }
+        Ok(())
+    }
+
     /// Most spans of one trace that may be put into an answer.
     pub fn trace_spans_max(&self) -> usize {
         self.trace_spans_max
@@ -159,15 +218,17 @@ impl Budget {
             incomplete_reason: self.incomplete_reason,
             scanned: self.scanned,
             elapsed: self.started.elapsed(),
+            memory: Arc::new(self.memory),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::num::{NonZeroU64, NonZeroUsize};
 
     use super::*;
+    use crate::memory::QueryMemory;
 
     fn limits(timeout: Duration, rows_max: usize) -> Limits {
         Limits {
@@ -180,10 +241,41 @@ mod tests {
         }
     }
 
+    /// An account that no test overdraws.
+    pub(crate) fn generous_budget(cancelled: CancellationToken) -> Budget {
+        Budget::new(
+            &crate::config::tests::generous_limits(),
+            QueryMemory::new(usize::MAX).account(),
+            cancelled,
+        )
+    }
+
+    fn budget(limits: &Limits, cancelled: CancellationToken) -> Budget {
+        Budget::new(limits, QueryMemory::new(100).account(), cancelled)
+    }
+
+    #[test]
+    fn a_query_that_cannot_hold_what_it_needs_stops_and_is_no_answer() {
+        let limits = limits(Duration::from_secs(60), 9);
+        let mut budget = budget(&limits, CancellationToken::new());
+        assert!(budget.hold(60));
+        let before = budget.held_bytes();
+        assert!(budget.hold(40));
+        budget.give_back_to(before);
+        assert!(budget.check_memory().is_ok());
+        assert!(!budget.hold(41));
+        assert!(!budget.may_continue());
+        assert!(!budget.hold(1));
+        assert!(matches!(
+            budget.check_memory(),
+            Err(QueryError::OutOfMemory { limit_bytes: 100 })
+        ));
+    }
+
     #[test]
     fn the_limit_of_bodies_to_look_through_stops_a_query_and_is_told() {
         let limits = limits(Duration::from_secs(60), 9);
-        let mut budget = Budget::new(&limits, CancellationToken::new());
+        let mut budget = budget(&limits, CancellationToken::new());
         assert_eq!(
             [60, 40, 1].map(|bytes| budget.scan_bodies(bytes)),
             [true, true, false]
@@ -199,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_row_limit_stops_a_query_and_is_told() {
-        let mut budget = Budget::new(
+        let mut budget = budget(
             &limits(Duration::from_secs(60), 2),
             CancellationToken::new(),
         );
@@ -216,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_deadline_stops_a_query_and_is_told() {
-        let mut budget = Budget::new(&limits(Duration::ZERO, 9), CancellationToken::new());
+        let mut budget = budget(&limits(Duration::ZERO, 9), CancellationToken::new());
         assert!(!budget.may_continue());
         assert_eq!(
             budget.finish().incomplete_reason.as_deref(),
@@ -227,7 +319,7 @@ mod tests {
     #[test]
     fn a_query_nobody_waits_for_stops() {
         let cancelled = CancellationToken::new();
-        let mut budget = Budget::new(&limits(Duration::from_secs(60), 9), cancelled.clone());
+        let mut budget = budget(&limits(Duration::from_secs(60), 9), cancelled.clone());
         assert!(budget.may_continue());
         cancelled.cancel();
         assert!(!budget.may_continue());
@@ -235,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_is_kept() {
-        let mut budget = Budget::new(
+        let mut budget = budget(
             &limits(Duration::from_secs(60), 9),
             CancellationToken::new(),
         );

@@ -10,6 +10,8 @@ use model::{TimeRange, UnixNanos};
 use parking_lot::Mutex;
 use storage::{CompactionStatus, Deleted, SignalStatus, StorageStatus};
 
+use crate::memory::QueryMemory;
+
 /// What the names of storage's metrics begin with.
 const STORAGE: &str = "spandrel_storage_";
 /// What the names of compaction's metrics begin with.
@@ -19,6 +21,8 @@ const REQUESTS: &str = "spandrel_http_requests_total";
 /// Seconds spent on them, by route.
 const REQUEST_SECONDS: &str = "spandrel_http_request_seconds_total";
 /// Requests being answered.
+const MEMORY: &str = "spandrel_query_memory_bytes";
+const MEMORY_MAX: &str = "spandrel_query_memory_max_bytes";
 const IN_FLIGHT: &str = "spandrel_http_requests_in_flight";
 
 /// The counters.
@@ -101,6 +105,19 @@ impl Drop for InFlight {
 }
 
 /// Writes what storage says of itself.
+/// Memory that queries hold and may hold.
+pub(crate) fn render_memory(out: &mut String, memory: &QueryMemory) {
+    family(
+        out,
+        MEMORY,
+        "gauge",
+        "memory held by queries and their answers",
+    );
+    sample(out, MEMORY, "", memory.held_bytes());
+    family(out, MEMORY_MAX, "gauge", "memory that queries may hold");
+    sample(out, MEMORY_MAX, "", memory.limit_bytes());
+}
+
 pub(crate) fn render_storage(out: &mut String, status: &StorageStatus) {
     let is_wal_failed = u64::from(status.wal_error.is_some());
     let gauges = [

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use collector::CollectorArgs;
-use query::BudgetSource;
+use query::{BudgetSource, QueryArgs, QueryConfig};
 use storage::{ByteSizeError, StorageArgs, parse_byte_size};
 
 /// How much memory the server may use.
@@ -131,10 +131,19 @@ pub(crate) struct Budget {
     pub(crate) source: BudgetSource,
     in_flight_bytes: u64,
     hot_bytes: u64,
+    query_bytes: u64,
 }
 
+/// Requests in flight may take a quarter of the budget,
+const IN_FLIGHT_SHARE: u64 = 4;
 const IN_FLIGHT_BYTES_MAX: u64 = 256 << 20;
+/// records not yet in a split an eighth,
+const HOT_SHARE: u64 = 8;
 const HOT_BYTES_MAX: u64 = 128 << 20;
+/// and queries a quarter. The rest, three eighths, is for what is of one size whatever comes: splits that are being
+/// written, merged and exported, the catalog, the footers of splits, connections, the program.
+const QUERY_SHARE: u64 = 4;
+const QUERY_BYTES_MAX: u64 = 1 << 30;
 
 impl Budget {
     /// That of the settings on this machine.
@@ -143,20 +152,30 @@ impl Budget {
         Self {
             bytes,
             source,
-            in_flight_bytes: (bytes / 4).min(IN_FLIGHT_BYTES_MAX),
-            hot_bytes: (bytes / 8).min(HOT_BYTES_MAX),
+            in_flight_bytes: (bytes / IN_FLIGHT_SHARE).min(IN_FLIGHT_BYTES_MAX),
+            hot_bytes: (bytes / HOT_SHARE).min(HOT_BYTES_MAX),
+            query_bytes: (bytes / QUERY_SHARE)
+                .clamp(QueryConfig::MEMORY_BYTES_MIN, QUERY_BYTES_MAX),
         }
     }
 
     /// Sets the limits that are not set. The largest request and the size at which a split is written follow from
     /// those.
-    pub(crate) fn fill(self, storage: &mut StorageArgs, collector: &mut CollectorArgs) {
+    pub(crate) fn fill(
+        self,
+        storage: &mut StorageArgs,
+        collector: &mut CollectorArgs,
+        query: &mut QueryArgs,
+    ) {
         if collector.max_in_flight_bytes.is_none() {
             let bytes = usize::try_from(self.in_flight_bytes).unwrap_or(usize::MAX);
             collector.max_in_flight_bytes = NonZeroUsize::new(bytes);
         }
         if storage.hot_bytes_max.is_none() {
             storage.hot_bytes_max = NonZeroU64::new(self.hot_bytes);
+        }
+        if query.query_memory.is_none() {
+            query.query_memory = NonZeroU64::new(self.query_bytes);
         }
     }
 }
@@ -256,6 +275,21 @@ mod tests {
         assert_eq!(of(None, None, None), (UNKNOWN_BYTES, BudgetSource::Unknown));
         let bytes = budget(Some("300MiB"), machine, None);
         assert_eq!(bytes.in_flight_bytes, 75 << 20);
+    }
+
+    #[test]
+    fn the_shares_of_the_parts_leave_three_eighths_of_the_budget_for_the_rest() {
+        let sizes = (0..40).map(|step| BUDGET_BYTES_MIN + step * step * 17_000_003);
+        for bytes in sizes.chain([64 * GIB, 1024 * GIB]) {
+            let budget = budget(Some(&bytes.to_string()), Some(24 * GIB), None);
+            let shares = budget.in_flight_bytes + budget.hot_bytes + budget.query_bytes;
+            assert!(shares <= bytes / 8 * 5 + 5, "{budget:?}");
+            assert!(budget.query_bytes >= QueryConfig::MEMORY_BYTES_MIN);
+        }
+        let least = budget(None, Some(128 << 20), None);
+        assert_eq!(least.bytes, BUDGET_BYTES_MIN);
+        let shares = (least.in_flight_bytes, least.hot_bytes, least.query_bytes);
+        assert_eq!(shares, (32 << 20, 16 << 20, 32 << 20));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use collector::{CollectorArgs, CollectorConfig, CollectorMetrics, Listeners};
 use model::Clock;
-use query::{Backend, QueryArgs, QueryConfig, ServerInfo};
+use query::{Backend, QueryArgs, QueryConfig, QueryMemory, ServerInfo};
 use storage::{Storage, StorageArgs, StorageConfig};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -133,6 +133,7 @@ impl Server {
             is_ready_to_write: readiness(storage.clone(), shutdown.clone()),
             ingest: ingest_status::of(Arc::clone(&metrics)),
             memory,
+            query_memory: QueryMemory::new(query_config.memory_bytes),
             metrics: vec![Arc::new(move |out: &mut String| {
                 metrics.render_prometheus(out);
                 access.render_prometheus(out);
@@ -201,23 +202,36 @@ struct Settings {
 impl Settings {
     fn check(mut args: ServeArgs) -> Result<Self> {
         let budget = Budget::new(&args.memory, Available::look());
-        budget.fill(&mut args.storage, &mut args.collector);
+        budget.fill(&mut args.storage, &mut args.collector, &mut args.query);
         let storage = StorageConfig::try_from(args.storage)?;
         let collector = CollectorConfig::try_from(args.collector)?;
+        let query = QueryConfig::try_from(args.query)?;
         tracing::info!(
             budget_bytes = budget.bytes,
             in_flight_bytes = collector.max_in_flight_bytes,
             request_bytes = collector.max_request_bytes,
             hot_bytes = storage.hot_bytes_max(),
             seal_bytes = storage.seal_bytes(),
+            query_bytes = query.memory_bytes,
             "memory"
         );
+        let shares_bytes = storage
+            .hot_bytes_max()
+            .saturating_add(collector.max_in_flight_bytes as u64)
+            .saturating_add(query.memory_bytes as u64);
+        if shares_bytes > budget.bytes {
+            tracing::warn!(
+                shares_bytes,
+                budget_bytes = budget.bytes,
+                "--max-in-flight-bytes, --hot-bytes-max and --query-memory together are more than --memory"
+            );
+        }
         Ok(Self {
             access: Arc::new(Access::try_from(args.access)?),
             budget,
             storage,
             collector,
-            query: QueryConfig::try_from(args.query)?,
+            query,
         })
     }
 }

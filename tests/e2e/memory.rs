@@ -16,6 +16,8 @@ async fn the_status_says_what_follows_from_the_memory_budget_and_what_is_in_use(
     assert_eq!(memory["request_bytes_max"], 16 << 20);
     assert_eq!(memory["hot_bytes_max"], 32 << 20);
     assert_eq!(memory["seal_bytes"], 16 << 20);
+    assert_eq!(memory["query_bytes_max"], 64 << 20);
+    assert_eq!(memory["query_bytes"], 0);
     let in_use = |name: &str| memory[name].as_u64();
     assert_eq!(
         (in_use("in_flight_bytes"), in_use("hot_bytes")),

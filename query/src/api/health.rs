@@ -10,7 +10,9 @@ use model::schema::column;
 use storage::{Columns, ReadError, Snapshot};
 
 use super::{Api, wrong_method};
-use crate::metrics::{render_compaction, render_disk, render_on_disk, render_storage};
+use crate::metrics::{
+    render_compaction, render_disk, render_memory, render_on_disk, render_storage,
+};
 use crate::{MetricsRenderer, ReadinessCheck};
 
 /// What the binary adds to health and metrics.
@@ -95,6 +97,7 @@ async fn metrics(State(api): State<Api>) -> Response {
     render_disk(&mut text, &status);
     render_compaction(&mut text, &status.compaction);
     api.metrics.render(&mut text);
+    render_memory(&mut text, &api.query_memory);
     for render in &api.health.extra_metrics {
         render(&mut text);
     }

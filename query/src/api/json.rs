@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::held::held_by;
 use crate::error::QueryError;
 use crate::exec::Answer;
 use crate::limits::Outcome;
@@ -65,7 +66,8 @@ pub(super) fn enveloped(answer: Answer<OpenObject>) -> Result<Response, QueryErr
     let OpenObject(mut text) = answer.value;
     let envelope = serde_json::to_vec(&envelope(&answer.outcome))?;
     text.extend_from_slice(envelope.get(1..).unwrap_or_default());
-    Ok(response(StatusCode::OK, text))
+    let response = response(StatusCode::OK, text);
+    Ok(held_by(response, &answer.outcome))
 }
 
 fn envelope(outcome: &Outcome) -> Envelope<'_> {

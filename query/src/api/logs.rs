@@ -29,7 +29,14 @@ pub(super) async fn search(
             let next = page.records.last().filter(|_| page.has_more);
             let next_cursor = next.map(|(place, _)| cursor::of_log(*place, search.order));
             OpenObject::written(|body| {
-                body.raw("logs", |out| write_array(out, &page.records, write_log))?;
+                let mut held_bytes = 0;
+                body.raw("logs", |out| {
+                    write_array(out, &page.records, |out, record| {
+                        write_log(out, record)?;
+                        budget.hold_list::<u8>(&mut held_bytes, out.capacity());
+                        budget.check_memory()
+                    })
+                })?;
                 body.field("next_cursor", next_cursor)
             })
         })

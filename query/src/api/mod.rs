@@ -4,6 +4,7 @@
 mod cursor;
 mod export;
 mod health;
+mod held;
 mod ingest_status;
 mod jaeger;
 mod json;
@@ -34,6 +35,7 @@ use crate::config::QueryConfig;
 use crate::error::QueryError;
 use crate::exec::QueryPool;
 use crate::ingest_status::IngestStatus;
+use crate::memory::QueryMemory;
 use crate::memory_status::MemoryStatus;
 use crate::metrics::Metrics;
 use crate::{Backend, ServerInfo};
@@ -57,6 +59,7 @@ struct Api {
     exports: export::Permits,
     ingest: IngestStatus,
     memory: MemoryStatus,
+    query_memory: QueryMemory,
 }
 
 /// A parameter in a path, which may hold any text once it is unescaped.
@@ -66,7 +69,7 @@ struct PathParameter(String);
 /// Everything that is served: native API, dialects, health, and the UI for all other paths.
 pub fn router(config: &QueryConfig, backend: Backend) -> Router {
     let api = Api {
-        pool: QueryPool::new(backend.storage, config.limits),
+        pool: QueryPool::new(backend.storage, config.limits, backend.query_memory.clone()),
         started: backend.clock.now(),
         clock: backend.clock,
         info: Arc::new(backend.server),
@@ -78,6 +81,7 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
         exports: export::permits(),
         ingest: backend.ingest,
         memory: backend.memory,
+        query_memory: backend.query_memory,
     };
     let mut native = Router::new();
     for (path, _, handler) in native_routes() {
@@ -94,6 +98,7 @@ pub fn router(config: &QueryConfig, backend: Backend) -> Router {
         .route("/api/", any(unknown_path))
         .route("/jaeger/", any(unknown_path))
         .merge(health::router())
+        .layer(middleware::from_fn(held::until_sent))
         .layer(middleware::from_fn_with_state(api.clone(), count_request))
         .layer(middleware::from_fn(add_security_headers))
         .layer(middleware::from_fn_with_state(

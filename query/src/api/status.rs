@@ -11,6 +11,7 @@ use super::Api;
 use super::json::response;
 use super::params::Params;
 use crate::error::QueryError;
+use crate::memory::QueryMemory;
 use crate::memory_status::Memory;
 
 #[derive(Serialize)]
@@ -101,6 +102,8 @@ struct MemoryBody {
     hot_bytes: u64,
     hot_bytes_max: u64,
     seal_bytes: u64,
+    query_bytes: u64,
+    query_bytes_max: u64,
 }
 
 #[derive(Serialize)]
@@ -167,7 +170,7 @@ pub(super) async fn status(
             logs: signal_on_disk(&status.logs),
         },
         disk: disk(&status.disk),
-        memory: memory((api.memory)(), &status),
+        memory: memory((api.memory)(), &api.query_memory, &status),
         deleted: Deleted {
             by_age: deleted(status.deleted_by_age),
             by_size: deleted(status.deleted_by_size),
@@ -218,7 +221,7 @@ fn disk(status: &DiskStatus) -> Disk {
     }
 }
 
-fn memory(memory: Memory, storage: &StorageStatus) -> MemoryBody {
+fn memory(memory: Memory, queries: &QueryMemory, storage: &StorageStatus) -> MemoryBody {
     MemoryBody {
         budget_bytes: memory.budget_bytes,
         budget_source: memory.budget_source.label(),
@@ -230,6 +233,8 @@ fn memory(memory: Memory, storage: &StorageStatus) -> MemoryBody {
         hot_bytes: storage.hot_bytes,
         hot_bytes_max: storage.hot_bytes_max,
         seal_bytes: memory.seal_bytes,
+        query_bytes: queries.held_bytes() as u64,
+        query_bytes_max: queries.limit_bytes() as u64,
     }
 }
 

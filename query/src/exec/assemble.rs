@@ -7,16 +7,17 @@ use model::{Signal, SpanKeys, SpanReader, TimeRange, TraceId};
 use storage::{Columns, Snapshot, Source};
 
 use super::identity::ContentHash;
+use super::portion::{self, Portion, batch_bytes};
 use super::{note_unreadable, readable};
 use crate::error::QueryError;
 use crate::limits::Budget;
 
-/// Rows read with all their columns at a time: bounds the memory that whole spans take up.
-const WHOLE_ROWS_AT_A_TIME: usize = 2_000;
+/// What is read whole is in memory twice: as it was read, and as whoever visits it keeps it.
+const COPIES: usize = 2;
 
 /// The spans of some traces, by their narrow columns.
 pub struct Assembly {
-    /// What was read, one part for each source that has some of the traces.
+    /// What was read, by the sources that have some of the traces.
     pub parts: Vec<Part>,
     /// The spans, ordered by trace, start, span id; exact duplicates left out.
     pub spans: Vec<SpanRef>,
@@ -74,7 +75,7 @@ impl Assembly {
         budget: &mut Budget,
     ) -> Result<Self, QueryError> {
         Self::read_columns(snapshot, traces, budget, &|row_count| {
-            if row_count <= WHOLE_ROWS_AT_A_TIME {
+            if row_count <= portion::ROWS_MAX {
                 Columns::All
             } else {
                 Columns::Named(&SpanKeys::COLUMNS)
@@ -108,17 +109,17 @@ impl Assembly {
                 continue;
             }
             budget.count_source(source);
-            let columns = columns_for(rows.len());
-            let Some(batch) = readable(source.read(&rows, columns), source, budget) else {
-                continue;
-            };
-            parts.push(Part {
-                is_whole: matches!(columns, Columns::All),
-                source: index,
-                rows,
-                keys: SpanKeys::new(&batch)?,
-                batch,
-            });
+            read_parts(
+                (index, source),
+                &rows,
+                columns_for(rows.len()),
+                &mut parts,
+                budget,
+            )?;
+        }
+        let row_count: usize = parts.iter().map(|part| part.rows.len()).sum();
+        if !budget.hold_list::<[SpanRef; 2]>(&mut 0, row_count) {
+            parts.clear();
         }
         let spans = parts
             .iter()
@@ -214,17 +215,23 @@ impl Assembly {
         budget: &mut Budget,
     ) -> Result<HashMap<SpanRef, ContentHash>, QueryError> {
         let mut hashes = HashMap::with_capacity(spans.len());
-        for chunk in spans.chunks(WHOLE_ROWS_AT_A_TIME) {
+        budget.hold_list::<[(SpanRef, ContentHash); 2]>(&mut 0, spans.len());
+        let (mut rest, mut portion) = (spans, Portion::new());
+        while let Some(chunk) = portion.next(&mut rest) {
+            let held_before = budget.held_bytes();
             self.visit_whole(snapshot, chunk, budget, &mut |span, reader, row| {
                 hashes.insert(span, ContentHash::of_span(&reader.span(row)?));
                 Ok(())
             })?;
+            portion.learn(chunk.len(), (budget.held_bytes() - held_before) / COPIES);
+            budget.give_back_to(held_before);
         }
         Ok(hashes)
     }
 
     /// Reads the spans with all their columns and calls `visit` for each, source by source. Spans of a
-    /// source that cannot be read are left out and noted in the budget.
+    /// source that cannot be read are left out and noted in the budget, which holds what was read, twice: whoever
+    /// visits keeps it in a form of its own.
     ///
     /// # Errors
     /// When what was read does not have the columns it should have, or `visit` fails.
@@ -246,6 +253,10 @@ impl Assembly {
             }
             wanted.sort_by_key(|span| span.row);
             if part.is_whole {
+                let row_bytes = batch_bytes(&part.batch) / part.rows.len().max(1);
+                if !budget.hold(row_bytes.saturating_mul(wanted.len())) {
+                    return Ok(());
+                }
                 let reader = SpanReader::new(&part.batch)?;
                 for span in wanted {
                     visit(span, &reader, span.row)?;
@@ -258,6 +269,9 @@ impl Assembly {
             let Some(batch) = readable(read, source, budget) else {
                 continue;
             };
+            if !budget.hold(batch_bytes(&batch).saturating_mul(COPIES)) {
+                return Ok(());
+            }
             let reader = SpanReader::new(&batch)?;
             for (row, span) in wanted.into_iter().enumerate() {
                 visit(span, &reader, row)?;
@@ -266,7 +280,8 @@ impl Assembly {
         Ok(())
     }
 
-    /// Reads the spans whole, in chunks of bounded size (never empty ones) and in the order given.
+    /// Reads the spans whole, in chunks of bounded size (never empty ones) and in the order given. The budget holds
+    /// those that were read, until it is told otherwise.
     ///
     /// # Errors
     /// When what was read does not have the columns it should have.
@@ -275,9 +290,11 @@ impl Assembly {
         snapshot: &Snapshot,
         spans: &[SpanRef],
         budget: &mut Budget,
-        take: &mut dyn FnMut(Vec<model::Span>),
+        take: &mut dyn FnMut(Vec<model::Span>, &mut Budget),
     ) -> Result<(), QueryError> {
-        for chunk in spans.chunks(WHOLE_ROWS_AT_A_TIME) {
+        let (mut rest, mut portion) = (spans, Portion::new());
+        while let Some(chunk) = portion.next(&mut rest) {
+            let held_before = budget.held_bytes();
             let places: HashMap<SpanRef, usize> = chunk
                 .iter()
                 .enumerate()
@@ -291,11 +308,50 @@ impl Assembly {
                 Ok(())
             })?;
             let read: Vec<model::Span> = read.into_iter().flatten().collect();
+            portion.learn(chunk.len(), (budget.held_bytes() - held_before) / COPIES);
+            if budget.check_memory().is_err() {
+                return Ok(());
+            }
             if !read.is_empty() {
-                take(read);
+                take(read, budget);
             }
         }
         Ok(())
+    }
+}
+
+/// Reads columns of rows of one source: all at once where they are narrow, else in parts of bounded size.
+fn read_parts(
+    (index, source): (usize, &Source),
+    rows: &[u32],
+    columns: Columns<'_>,
+    parts: &mut Vec<Part>,
+    budget: &mut Budget,
+) -> Result<(), QueryError> {
+    let is_whole = matches!(columns, Columns::All);
+    let (mut rest, mut portion) = (rows, Portion::new());
+    loop {
+        let rows = if is_whole {
+            portion.next(&mut rest)
+        } else {
+            Some(std::mem::take(&mut rest)).filter(|rows| !rows.is_empty())
+        };
+        let Some(rows) = rows else { return Ok(()) };
+        let Some(batch) = readable(source.read(rows, columns), source, budget) else {
+            return Ok(());
+        };
+        let bytes = batch_bytes(&batch);
+        if !budget.hold(bytes) {
+            return Ok(());
+        }
+        portion.learn(rows.len(), bytes);
+        parts.push(Part {
+            is_whole,
+            source: index,
+            rows: rows.to_vec(),
+            keys: SpanKeys::new(&batch)?,
+            batch,
+        });
     }
 }
 

@@ -17,7 +17,9 @@ use super::{note_unreadable, readable};
 use crate::error::QueryError;
 use crate::limits::Budget;
 
-/// Most spans one answer is counted from: about 100 MB of ids in memory.
+/// What one span takes in the tables.
+const SPAN_BYTES: usize = 160;
+/// Most spans one answer is counted from.
 pub const DEPENDENCY_SPANS_MAX: usize = 1_000_000;
 /// Rows read at a time.
 const ROWS_AT_A_TIME: usize = 50_000;
@@ -71,6 +73,9 @@ pub fn dependencies(
             let Some(batch) = readable(read, source, budget) else {
                 break;
             };
+            if !budget.hold_list::<[u8; SPAN_BYTES]>(&mut 0, chunk.len()) {
+                break;
+            }
             graph.add(&batch)?;
         }
     }

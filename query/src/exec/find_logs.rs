@@ -11,12 +11,13 @@ use storage::filter::Filter;
 use storage::{Columns, Match, Snapshot, Source, Step, TimeOrder};
 
 use super::identity::ContentHash;
+use super::portion::{self, Portion, batch_bytes};
 use super::{continue_if, note_unreadable, readable};
 use crate::error::QueryError;
 use crate::limits::Budget;
 
-/// Rows read whole at a time, to hash those of one moment.
-const WHOLE_ROWS_AT_A_TIME: usize = 2_000;
+/// A record is in memory twice: as it was read, and as it is put into the answer.
+const COPIES: usize = 2;
 
 /// Records kept before those that cannot make the page are dropped for the first time.
 const TIDY_ROWS_MIN: usize = 512;
@@ -143,6 +144,9 @@ impl LogSource for &Source {
         let Some(batch) = readable(Source::read(self, rows, Columns::All), self, budget) else {
             return Ok(Vec::new());
         };
+        if !budget.hold(batch_bytes(&batch).saturating_mul(COPIES)) {
+            return Ok(Vec::new());
+        }
         let reader = LogReader::new(&batch)?;
         let read = |row| {
             let record = reader.log_record(row)?;
@@ -246,7 +250,8 @@ fn find_in<S: LogSource>(
                 return ControlFlow::Break(());
             }
             first.offer(found, index);
-            ControlFlow::Continue(())
+            let count = first.len();
+            continue_if(budget.hold_list::<Found>(&mut first.held_bytes, count))
         });
     }
     let candidates = first.finish();
@@ -271,16 +276,27 @@ fn places<S: LogSource>(
     search: &LogSearch,
     budget: &mut Budget,
 ) -> Result<Vec<Placed<S::Record>>, QueryError> {
-    let is_kept = candidates.len() <= search.limit.saturating_add(WHOLE_ROWS_AT_A_TIME);
+    let is_kept = candidates.len() <= search.limit.saturating_add(portion::ROWS_MAX);
+    if !budget.hold_list::<Placed<S::Record>>(&mut 0, candidates.len()) {
+        return Ok(Vec::new());
+    }
     let mut placed = Vec::with_capacity(candidates.len());
+    let mut portion = Portion::new();
     candidates.sort_unstable_by_key(|found| (found.source, found.row));
     for of_source in candidates.chunk_by(|a, b| a.source == b.source) {
-        for chunk in of_source.chunks(WHOLE_ROWS_AT_A_TIME) {
+        let mut rest = of_source;
+        while let Some(chunk) = portion.next(&mut rest) {
             let Some(source) = chunk.first().and_then(|found| sources.get(found.source)) else {
                 continue;
             };
             let rows: Vec<u32> = chunk.iter().map(|found| found.row).collect();
-            for (found, (hash, record)) in chunk.iter().zip(source.read(&rows, budget)?) {
+            let held_before = budget.held_bytes();
+            let read = source.read(&rows, budget)?;
+            portion.learn(rows.len(), (budget.held_bytes() - held_before) / COPIES);
+            if budget.check_memory().is_err() {
+                return Ok(Vec::new());
+            }
+            for (found, (hash, record)) in chunk.iter().zip(read) {
                 let time = UnixNanos(search.order.rank(found.time_rank));
                 let place = LogPlace {
                     time,
@@ -292,6 +308,9 @@ fn places<S: LogSource>(
                     found: *found,
                     record: is_kept.then_some(record),
                 });
+            }
+            if !is_kept {
+                budget.give_back_to(held_before);
             }
         }
     }
@@ -315,6 +334,8 @@ struct First {
     at_cursor: Vec<Found>,
     beyond: Vec<Found>,
     tidy_at: usize,
+    /// What the lists take, in the account of the query.
+    held_bytes: usize,
 }
 
 impl First {
@@ -327,7 +348,12 @@ impl First {
             at_cursor: Vec::new(),
             beyond: Vec::new(),
             tidy_at: search.limit.max(TIDY_ROWS_MIN).saturating_mul(2),
+            held_bytes: 0,
         }
+    }
+
+    fn len(&self) -> usize {
+        self.at_cursor.len() + self.beyond.len()
     }
 
     fn offer(&mut self, found: Match, source: usize) {

@@ -127,6 +127,9 @@ struct Group {
     row: u32,
 }
 
+/// What a group takes: in the table of its source, which keeps every other place free, and in the list made of it.
+type GroupPlace = [(u32, Group); 3];
+
 fn find_in<S: TraceSource>(sources: &[S], search: &TraceSearch, budget: &mut Budget) -> TracePage {
     let mut sources: Vec<&S> = sources
         .iter()
@@ -158,8 +161,11 @@ fn find_in<S: TraceSource>(sources: &[S], search: &TraceSearch, budget: &mut Bud
             break;
         }
         let enough = page.enough_groups();
+        let held_before = budget.held_bytes();
         let groups = scan(*source, search, enough, budget);
         page.take_best(*source, &groups, budget);
+        drop(groups);
+        budget.give_back_to(held_before);
     }
     page.finish()
 }
@@ -173,6 +179,7 @@ fn scan<S: TraceSource>(
     budget: &mut Budget,
 ) -> Vec<Group> {
     let mut by_ordinal: HashMap<u32, Group> = HashMap::new();
+    let mut held_bytes = 0;
     let order = match (search.order, enough) {
         (TraceOrder::Newest, Some(_)) => TimeOrder::NewestFirst,
         _ => TimeOrder::Any,
@@ -195,7 +202,7 @@ fn scan<S: TraceSource>(
         if key > best.key {
             *best = group;
         }
-        ControlFlow::Continue(())
+        continue_if(budget.hold_list::<GroupPlace>(&mut held_bytes, by_ordinal.len()))
     });
     let mut groups: Vec<Group> = by_ordinal.into_values().collect();
     groups.sort_unstable_by(|a, b| b.cmp(a));

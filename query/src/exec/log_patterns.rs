@@ -11,10 +11,11 @@ use super::{continue_if, note_unreadable, readable};
 use crate::limits::Budget;
 
 /// Bodies without a template, of the hot buffer for example, that are looked at for an answer.
-const MINED: MiningLimits = MiningLimits {
-    texts_max: 200_000,
-    text_bytes_max: 64 << 20,
-};
+const TEXTS_MAX: usize = 200_000;
+/// Bytes of all of them, where queries may hold enough memory.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+/// The share of that memory, as a divisor, that they may take. What is made of them takes as much again.
+const TEXT_SHARE: usize = 8;
 
 /// The records that have a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,16 @@ pub fn log_patterns(
     budget: &mut Budget,
 ) -> LogPatterns {
     note_unreadable(snapshot, Signal::Logs, filter.time, budget);
-    let mut miner = PatternMiner::new(MINED);
+    let mined = MiningLimits {
+        texts_max: TEXTS_MAX,
+        text_bytes_max: TEXT_BYTES_MAX.min(budget.memory_bytes_max() / TEXT_SHARE),
+    };
+    if !budget.hold(2 * mined.text_bytes_max) {
+        return LogPatterns::default();
+    }
+    let mut miner = PatternMiner::new(mined);
     let mut counts: Vec<PatternCount> = Vec::new();
+    let mut held_bytes = 0;
     for source in snapshot.sources(Signal::Logs) {
         if !source.time_range().overlaps(&filter.time) {
             continue;
@@ -74,14 +83,16 @@ pub fn log_patterns(
         budget.count_source(source);
         let found = source.patterns(filter, &mut miner, &mut |found, body_bytes| {
             counts.extend_from_slice(found);
+            budget.hold_list::<[PatternCount; 2]>(&mut held_bytes, counts.len());
             continue_if(budget.scan_bodies(body_bytes))
         });
         readable(found, source, budget);
     }
     if miner.is_full() {
-        let texts_max = MINED.texts_max;
+        let (texts_max, text_bytes_max) = (mined.texts_max, mined.text_bytes_max);
         budget.mark_incomplete(format!(
-            "more than {texts_max} bodies without a template: patterns were not looked for in the rest"
+            "more than {texts_max} bodies without a template, or {text_bytes_max} bytes of them: patterns were not \
+             looked for in the rest"
         ));
     }
     sum_up(miner, &counts, limit)

@@ -6,6 +6,7 @@ pub mod find_logs;
 pub mod find_traces;
 mod identity;
 pub mod log_patterns;
+mod portion;
 pub mod services;
 pub mod skeleton;
 pub mod summarize;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::error::QueryError;
 use crate::limits::{Budget, Outcome};
+use crate::memory::QueryMemory;
 
 pub use identity::ContentHash;
 
@@ -33,7 +35,11 @@ pub struct QueryPool {
     limits: Limits,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    memory: QueryMemory,
 }
+
+/// What a query holds before it finds anything: pages that are being decoded, texts that are being compared.
+const BEGIN_BYTES: usize = 4 << 20;
 
 /// An answer and how it came about.
 #[derive(Debug)]
@@ -45,14 +51,17 @@ pub struct Answer<T> {
 }
 
 impl QueryPool {
-    /// A pool over this storage.
-    pub fn new(storage: Storage, limits: Limits) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.concurrency.get()));
+    /// A pool over this storage. Fewer queries run at the same time than `limits` say where `memory` is little.
+    pub fn new(storage: Storage, limits: Limits, memory: QueryMemory) -> Self {
+        let fitting = memory.limit_bytes() / (2 * BEGIN_BYTES);
+        let concurrency = limits.concurrency.get().min(fitting).max(1);
+        let permits = Arc::new(Semaphore::new(concurrency));
         Self {
             storage,
             limits,
             permits,
             waiting: Arc::default(),
+            memory,
         }
     }
 
@@ -65,7 +74,7 @@ impl QueryPool {
     /// told to stop when the caller drops the returned future.
     ///
     /// # Errors
-    /// When too many queries wait already, or the work fails.
+    /// When too many queries wait already, the work needs more memory than is left, or it fails.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Snapshot, &mut Budget) -> Result<T, QueryError> + Send + 'static,
@@ -74,10 +83,14 @@ impl QueryPool {
         let cancelled = CancellationToken::new();
         let stop_when_dropped = cancelled.clone().drop_guard();
         let (storage, limits) = (self.storage.clone(), self.limits);
+        let account = self.memory.account();
         let answer = tokio::task::spawn_blocking(move || {
-            let mut budget = Budget::new(&limits, cancelled);
+            let mut budget = Budget::new(&limits, account, cancelled);
+            budget.hold(BEGIN_BYTES);
+            budget.check_memory()?;
             let value = work(&storage.snapshot(), &mut budget);
             drop(permit);
+            budget.check_memory()?;
             Ok(Answer {
                 value: value?,
                 outcome: budget.finish(),
@@ -178,10 +191,8 @@ mod tests {
 
     fn pool(directory: &tempfile::TempDir, limits: Limits) -> QueryPool {
         let config = StorageConfig::in_dir(directory.path());
-        QueryPool::new(
-            Storage::open(config, Arc::new(StoppedClock)).unwrap(),
-            limits,
-        )
+        let storage = Storage::open(config, Arc::new(StoppedClock)).unwrap();
+        QueryPool::new(storage, limits, QueryMemory::new(64 << 20))
     }
 
     #[tokio::test]

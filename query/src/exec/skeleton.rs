@@ -16,6 +16,9 @@ use crate::limits::Budget;
 /// OTLP: bit 8 says that bit 9 is known, bit 9 that the parent is remote.
 const PARENT_IS_REMOTE: u32 = 0x300;
 
+/// What one span takes in the columns and as text.
+const SPAN_BYTES: usize = 256;
+
 /// Parallel columns, one entry per span, in order of start and span id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Skeleton {
@@ -72,6 +75,8 @@ pub fn read(
     budget: &mut Budget,
 ) -> Result<Skeleton, QueryError> {
     let assembly = assemble(snapshot, trace_id, &[column::EVENTS, column::LINKS], budget)?;
+    // Columns and their text.
+    budget.hold_list::<[u8; SPAN_BYTES]>(&mut 0, assembly.spans.len());
     let mut skeleton = frame(&assembly);
     let counts = assembly
         .parts

@@ -89,6 +89,7 @@ pub fn summarize(
 ) -> Result<Vec<TraceSummary>, QueryError> {
     let mut summaries = HashMap::with_capacity(traces.len());
     for chunk in traces.chunks(TRACES_AT_A_TIME) {
+        let held_before = budget.held_bytes();
         let assembly = Assembly::read(snapshot, chunk, &[], budget)?;
         let matching = matching_spans(snapshot, &assembly, filter, budget);
         for (trace_id, spans) in assembly.by_trace()? {
@@ -101,6 +102,8 @@ pub fn summarize(
                 summaries.insert(trace_id, summary);
             }
         }
+        drop(assembly);
+        budget.give_back_to(held_before);
     }
     let found: Vec<_> = traces
         .iter()

@@ -34,8 +34,12 @@ pub fn otlp_json(
     };
     let wanted: Vec<SpanRef> = assembly.spans.iter().copied().filter(is_wanted).collect();
     let mut arrays = JsonArrays::default();
-    assembly.for_each_chunk(snapshot, &wanted, budget, &mut |spans| {
+    let held_before = budget.held_bytes();
+    assembly.for_each_chunk(snapshot, &wanted, budget, &mut |spans, budget| {
         arrays.append(|out| json::write_spans(out, &spans));
+        // Twice: the answer is made of it. The spans themselves are no longer needed.
+        budget.give_back_to(held_before);
+        budget.hold(arrays.text.capacity().saturating_mul(2));
     })?;
     Ok(arrays.finish())
 }
@@ -50,10 +54,16 @@ pub fn spans_of(
     budget: &mut Budget,
 ) -> Result<Vec<Vec<Span>>, QueryError> {
     let assembly = Assembly::read_whole(snapshot, traces, budget)?;
+    let held_before = budget.held_bytes();
     let mut found = Vec::new();
-    assembly.for_each_chunk(snapshot, &assembly.spans, budget, &mut |spans| {
+    assembly.for_each_chunk(snapshot, &assembly.spans, budget, &mut |spans, budget| {
+        // Names are read once for all spans that have them, and are in each span here.
+        let row_bytes = |span: &Span| size_of::<Span>() + span.name.len();
+        budget.hold(spans.iter().map(row_bytes).sum());
         found.extend(spans);
     })?;
+    // The text of the answer is about as large.
+    budget.hold(budget.held_bytes() - held_before);
     let mut by_trace: std::collections::HashMap<TraceId, Vec<Span>> =
         traces.iter().map(|trace| (*trace, Vec::new())).collect();
     for span in found {

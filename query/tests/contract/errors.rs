@@ -4,7 +4,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use http::Method;
+use model::Signal;
 use query::Limits;
+use serde_json::json;
 
 use crate::shop::{self, ORDER};
 use crate::store::{Store, generous_limits};
@@ -160,6 +162,61 @@ async fn limits_that_are_reached_are_told() {
         answer["incomplete_reason"],
         "more than 2 spans in the answer"
     );
+}
+
+/// A record of this moment whose body is of so many bytes.
+fn large_log(time: u64, body_bytes: usize) -> String {
+    let body = json!({"stringValue": "x".repeat(body_bytes)});
+    let record = json!({"timeUnixNano": time.to_string(), "body": body});
+    json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).to_string()
+}
+
+/// Spans of one trace with a name of so many bytes.
+fn large_spans(count: usize, name_bytes: usize) -> String {
+    let name = "x".repeat(name_bytes);
+    let spans: Vec<_> = (1..=count)
+        .map(|n| {
+            json!({
+                "traceId": ORDER, "spanId": format!("{n:016x}"), "name": name,
+                "startTimeUnixNano": n.to_string(), "endTimeUnixNano": (n + 1).to_string()
+            })
+        })
+        .collect();
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()
+}
+
+#[tokio::test]
+async fn a_query_that_finds_no_memory_left_is_asked_to_come_back_and_gives_back_what_it_held() {
+    let store = Store::new().with_query_memory(16 << 20);
+    for time in 1..=12 {
+        store.append(Signal::Logs, &large_log(time, 1 << 19)).await;
+    }
+    store
+        .append(Signal::Traces, &large_spans(300, 60_000))
+        .await;
+    let store = store.seal().await.with_query_memory(16 << 20);
+    for path in [
+        "/api/v1/logs".to_owned(),
+        format!("/api/v1/traces/{ORDER}"),
+        format!("/jaeger/api/v3/traces/{ORDER}"),
+        format!("/jaeger/api/traces/{ORDER}"),
+    ] {
+        let answer = store.get(&path).await;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.body.len());
+        assert_eq!(answer.headers["retry-after"], "1", "{path}");
+        let message = "of the 16777216 bytes of memory that queries may hold (--query-memory)";
+        assert!(answer.body.contains(message), "{}", answer.body);
+    }
+    let error = store.get("/api/v1/logs").await.json();
+    assert_eq!(error["error"]["code"], "out_of_memory");
+
+    let page = store.get("/api/v1/status").await.json();
+    assert_eq!(page["memory"]["query_bytes"], 0);
+    assert_eq!(page["memory"]["query_bytes_max"], 16 << 20);
+    let one = store.get("/api/v1/logs?limit=1").await;
+    assert_eq!(one.status, 200, "less at once fits");
+    let count = store.get("/api/v1/logs/count").await.json();
+    assert_eq!(count["count"], 12);
 }
 
 #[tokio::test]

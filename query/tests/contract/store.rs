@@ -13,7 +13,8 @@ use http_body_util::BodyExt;
 use model::otlp::{self, Encoding};
 use model::{Clock, Signal, UnixNanos};
 use query::{
-    Backend, BudgetSource, IngestProblem, IngestSender, Limits, Memory, QueryConfig, ServerInfo,
+    Backend, BudgetSource, IngestProblem, IngestSender, Limits, Memory, QueryConfig, QueryMemory,
+    ServerInfo,
 };
 use storage::{Append, Storage, StorageConfig};
 use tempfile::TempDir;
@@ -91,6 +92,20 @@ impl Store {
         Self {
             limits,
             router,
+            ..self
+        }
+    }
+
+    /// Lets queries hold so many bytes.
+    pub(crate) fn with_query_memory(self, bytes: usize) -> Self {
+        let mut config = config(self.limits);
+        config.memory_bytes = bytes;
+        let backend = Backend {
+            query_memory: QueryMemory::new(bytes),
+            ..backend(&self.storage)
+        };
+        Self {
+            router: query::router(&config, backend),
             ..self
         }
     }
@@ -201,6 +216,7 @@ fn config(limits: Limits) -> QueryConfig {
         connections_max: 8,
         head_timeout: Duration::from_millis(500),
         limits,
+        memory_bytes: QUERY_BYTES_MAX,
     }
 }
 
@@ -223,8 +239,12 @@ fn backend(storage: &Storage) -> Backend {
         metrics: vec![Arc::new(|out| out.push_str("another_part 1\n"))],
         ingest: Arc::new(|| vec![sender_with_a_problem()]),
         memory: Arc::new(|| MEMORY),
+        query_memory: QueryMemory::new(QUERY_BYTES_MAX),
     }
 }
+
+/// So little that a test can make an answer that takes more, and others do not notice.
+const QUERY_BYTES_MAX: usize = 64 << 20;
 
 const MEMORY: Memory = Memory {
     budget_bytes: 1 << 30,

@@ -157,7 +157,7 @@ function status(w, empty) {
       logs: { splits: 1, rows: 30_000, data_bytes: 3_000_000, index_bytes: 1_000_000, wal_bytes: 40_000, backlog_splits: 0, backlog_rows: 0, oldest_sealed_unix_nano: null },
     },
     disk: { used_bytes: 12_700_000, limit_bytes: 80_000_000_000, available_bytes: 60_000_000_000, data_bytes: 8_100_000, index_bytes: 3_300_000, body_bytes: 1_000_000, wal_bytes: 180_000, catalog_bytes: 120_000, temporary_bytes: 0, set_aside_bytes: 0, shortage: null, refused_appends: 0 },
-    memory: { budget_bytes: 3_100_000_000, budget_source: 'machine', held_bytes: 212_000_000, is_short: false, in_flight_bytes: 31_000, in_flight_bytes_max: 268_435_456, request_bytes_max: 67_108_864, hot_bytes: 9_400_000, hot_bytes_max: 134_217_728, seal_bytes: 67_108_864 },
+    memory: { budget_bytes: 3_100_000_000, budget_source: 'machine', held_bytes: 212_000_000, is_short: false, in_flight_bytes: 31_000, in_flight_bytes_max: 268_435_456, request_bytes_max: 67_108_864, hot_bytes: 9_400_000, hot_bytes_max: 134_217_728, seal_bytes: 67_108_864, query_bytes: 0, query_bytes_max: 785_000_000 },
     deleted: { by_age: { splits: 0, bytes: 0 }, by_size: { splits: 0, bytes: 0 } },
     set_aside: [],
     unreadable_splits: 0,

@@ -11,6 +11,7 @@ use axum::routing::get;
 use http::{HeaderName, HeaderValue};
 
 use super::{Api, unknown_path, wrong_method};
+use crate::api::held::held_by;
 use crate::limits::Outcome;
 
 /// Says in a dialect that has no word for it why an answer may lack something.
@@ -49,5 +50,5 @@ fn marked(mut response: Response, outcome: &Outcome) -> Response {
             response.headers_mut().insert(INCOMPLETE_HEADER, value);
         }
     }
-    response
+    held_by(response, outcome)
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::tests::generous_limits;
+use crate::limits::tests::generous_budget;
 
 /// A record as far as the search sees it: its time and what it says.
 type Row = (u64, u8);
@@ -115,7 +115,7 @@ proptest! {
             let mut shuffled = rows.clone();
             shuffled.rotate_left(found.len() % rows.len());
             let sources = deal(&shuffled, owners);
-            let mut budget = Budget::new(&generous_limits(), CancellationToken::new());
+            let mut budget = generous_budget(CancellationToken::new());
             let (page, has_more) = find_in(&sources, &search, &mut budget).unwrap();
             found.extend(page.iter().map(|placed| content(&placed.place)));
             if !has_more {
@@ -143,7 +143,7 @@ fn many_records_of_one_moment_are_paged_through() {
     };
     let mut found = Vec::new();
     loop {
-        let mut budget = Budget::new(&generous_limits(), CancellationToken::new());
+        let mut budget = generous_budget(CancellationToken::new());
         let (page, has_more) = find_in(&sources, &search, &mut budget).unwrap();
         found.extend(page.iter().map(|placed| content(&placed.place)));
         search.after = page.last().map(|placed| placed.place);

@@ -6,7 +6,7 @@ use storage::Match;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::tests::generous_limits;
+use crate::limits::tests::generous_budget;
 
 /// A span as far as the search sees it.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,7 @@ impl TraceSource for Fake {
 }
 
 fn budget() -> Budget {
-    Budget::new(&generous_limits(), CancellationToken::new())
+    generous_budget(CancellationToken::new())
 }
 
 /// Every page, one after the other.

@@ -189,6 +189,7 @@ function memoryFacts({ memory }: StatusAnswer): [string, string][] {
     ['Requests in memory', `${bytes(memory.in_flight_bytes)} of at most ${bytes(memory.in_flight_bytes_max)}`],
     ['Largest request', bytes(memory.request_bytes_max)],
     ['Memory of records not yet in a split', `${bytes(memory.hot_bytes)} of at most ${bytes(memory.hot_bytes_max)}, a split at ${bytes(memory.seal_bytes)}`],
+    ['Memory of queries', `${bytes(memory.query_bytes)} of at most ${bytes(memory.query_bytes_max)}`],
   ];
 }
 

@@ -36,6 +36,15 @@ impl Door {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
+
+    /// What addresses of it begin with: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.guard.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        }
+    }
 }
 
 /// The next connection. Waits for as long as the system refuses to accept, however long that is: handles come

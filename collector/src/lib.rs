@@ -105,6 +105,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let grpc_address = address(&listeners.otlp_grpc)?;
     let http_address = address(&listeners.otlp_http)?;
+    let http_url = format!("{}://{http_address}", listeners.otlp_http.scheme());
     let body_limits = BodyLimits::from(&config);
     let limits = ServerLimits::from(&config);
     let strangers = |protocol| Strangers::new(Arc::clone(&metrics), protocol);
@@ -114,7 +115,7 @@ pub async fn run(
     let ingest = Arc::new(ingest.map_err(|source| RunError::Threads { source })?);
 
     let mut servers = JoinSet::new();
-    let grpc = GrpcReceiver::new(Arc::clone(&ingest), body_limits, http_address);
+    let grpc = GrpcReceiver::new(Arc::clone(&ingest), body_limits, http_url);
     let http = HttpReceiver::new(ingest, body_limits, grpc_address);
     servers.spawn(serve_grpc(
         listeners.otlp_grpc,

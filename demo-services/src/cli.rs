@@ -28,6 +28,7 @@ use crate::{
     services::Service,
     supervisor::{ChildInfo, READY, Supervisor, SupervisorConfig, SupervisorError},
     synth::{self, SynthArgs, SynthError},
+    tls::ExporterTls,
 };
 
 /// `spandrel shop ...`
@@ -68,6 +69,9 @@ pub struct UpArgs {
         default_value = "http://127.0.0.1:4317"
     )]
     pub otlp: String,
+    /// How a server at https:// is known.
+    #[command(flatten)]
+    pub tls: ExporterTls,
     /// Directory of the databases; a temporary one, removed at the end, if none is given.
     #[arg(long, env = "SPANDREL_SHOP_DATA")]
     pub data: Option<PathBuf>,
@@ -82,6 +86,7 @@ impl From<UpArgs> for SupervisorConfig {
         Self {
             gateway_listen: args.gateway_listen,
             otlp: args.otlp,
+            tls: args.tls,
             data: args.data,
             catalog_replicas: args.catalog_replicas,
             program: None,
@@ -119,6 +124,9 @@ pub struct RunArgs {
         default_value = "http://127.0.0.1:4317"
     )]
     pub otlp: String,
+    /// How a server at https:// is known.
+    #[command(flatten)]
+    pub tls: ExporterTls,
     /// Directory of the database.
     #[arg(long, env = "SPANDREL_SHOP_DATA", default_value = "shop-data")]
     pub data: PathBuf,
@@ -206,6 +214,9 @@ pub struct LoadArgs {
         default_value = "http://127.0.0.1:4317"
     )]
     pub otlp: String,
+    /// How a server at https:// is known.
+    #[command(flatten)]
+    pub tls: ExporterTls,
     /// Where traces are looked at, for the links in the summary.
     #[arg(
         long,
@@ -220,6 +231,7 @@ impl From<LoadArgs> for LoadConfig {
         Self {
             gateway: args.gateway,
             otlp: args.otlp,
+            tls: args.tls,
             ui: args.ui,
             rate: args.rate,
             seed: args.seed,
@@ -292,6 +304,7 @@ async fn run_one(args: RunArgs, shutdown: CancellationToken) -> Result<(), ShopE
             .map(|peer| (peer.service, peer.urls))
             .collect(),
         otlp: args.otlp,
+        tls: args.tls,
         data: args.data,
         stderr_level: args.log,
     };

@@ -23,6 +23,7 @@ use crate::{
     },
     services::{self, Service},
     telemetry::{Identity, Telemetry, TelemetryError, grpc::GrpcServerLayer},
+    tls::ExporterTls,
 };
 
 /// How one service process is set up.
@@ -40,6 +41,8 @@ pub struct ServiceConfig {
     pub peers: Vec<(Service, Vec<String>)>,
     /// Where traces and logs go, by OTLP over gRPC.
     pub otlp: String,
+    /// How a server at https:// is known.
+    pub tls: ExporterTls,
     /// Directory of the database file.
     pub data: PathBuf,
     /// What is written to standard error besides; everything from INFO goes to OTLP anyway.
@@ -107,7 +110,7 @@ pub async fn run_service(
             std::process::id()
         ),
     };
-    let telemetry = Telemetry::start(&identity, &config.otlp, config.stderr_level)?;
+    let telemetry = Telemetry::start(&identity, (&config.otlp, &config.tls), config.stderr_level)?;
     let result = serve(config, on_ready, shutdown).await;
     telemetry.shutdown().await;
     result

@@ -23,10 +23,12 @@ mod services;
 mod supervisor;
 pub mod synth;
 mod telemetry;
+mod tls;
 
 pub use host::{HostError, ServiceConfig, run_service};
 pub use services::Service;
 pub use supervisor::{ChildInfo, Supervisor, SupervisorConfig, SupervisorError};
+pub use tls::{ExporterTls, TlsError};
 
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,7 @@ impl Shop {
                     .map(|peer| (*peer, urls(*peer)))
                     .collect(),
                 otlp: String::new(),
+                tls: crate::ExporterTls::default(),
                 data: data.path().to_owned(),
                 stderr_level: LevelFilter::OFF,
             };

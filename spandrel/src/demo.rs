@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use demo_services::cli::{ChildTable, print_progress};
 use demo_services::load::{self, LoadConfig, Progress, Rate, Summary};
-use demo_services::{Supervisor, SupervisorConfig};
+use demo_services::{ExporterTls, Supervisor, SupervisorConfig};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -53,8 +53,8 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(args: DemoArgs, keeps_data: bool, stop: CancellationToken) -> Result<()> {
     if !args.serve.access.is_plain() {
         bail!(
-            "the shop of the demo shows no token and speaks no TLS; leave out --ingest-token-file, \
-             --ingest-token and --tls-cert, and their SPANDREL_* variables"
+            "the shop of the demo shows no token and speaks no TLS to the server beside it; leave out \
+             --ingest-token-file, --ingest-token and --tls-cert, and their SPANDREL_* variables"
         );
     }
     let began = Instant::now();
@@ -74,6 +74,7 @@ pub(crate) async fn run(args: DemoArgs, keeps_data: bool, stop: CancellationToke
     let shop = Supervisor::start(SupervisorConfig {
         gateway_listen: args.gateway_listen,
         otlp: otlp_url(&server),
+        tls: ExporterTls::default(),
         data: Some(shop_data),
         catalog_replicas: CATALOG_REPLICAS,
         program: None,
@@ -132,6 +133,7 @@ async fn make_load(
     let config = LoadConfig {
         gateway: shop.gateway_url(),
         otlp: otlp_url(server),
+        tls: ExporterTls::default(),
         ui: ui_url(server),
         rate: args.rate,
         seed: args.seed,

@@ -13,6 +13,7 @@ use model::{Signal, TimeRange, UnixNanos};
 use storage::export::{Export, ExportFormat, Exported};
 use storage::{Archive, Filter};
 
+use crate::client::ClientTlsArgs;
 use download::Server;
 
 /// Stands for the standard output.
@@ -35,9 +36,11 @@ pub(crate) struct ExportArgs {
         default_value = "./spandrel-data"
     )]
     data_dir: PathBuf,
-    /// A running server to ask instead, such as `http://127.0.0.1:4319`
+    /// A running server to ask instead, such as `http://127.0.0.1:4319`; https:// where it has a certificate
     #[arg(long, env = "SPANDREL_EXPORT_SERVER", value_name = "URL")]
     server: Option<Server>,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
     /// Only what began (or was logged) at this moment or later: RFC 3339 or unix nanoseconds
     #[arg(long, value_name = "TIME", value_parser = query::parse_time)]
     start: Option<UnixNanos>,

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use http::HeaderValue;
 use tokio::sync::mpsc;
 
+use crate::client::ClientTlsArgs;
 use decode::{Decoder, Portion};
 use report::Report;
 use send::{Endpoint, Sender};
@@ -30,7 +31,7 @@ pub(crate) struct ImportArgs {
     /// What the files hold; by default each document is looked at
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Where the server takes OTLP over HTTP
+    /// Where the server takes OTLP over HTTP; https:// where it has a certificate
     #[arg(
         long,
         env = "SPANDREL_IMPORT_ENDPOINT",
@@ -56,6 +57,8 @@ pub(crate) struct ImportArgs {
         value_parser = humantime::parse_duration
     )]
     retry_for: Duration,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
 }
 
 /// What a document holds.
@@ -76,6 +79,8 @@ pub(crate) enum Format {
 /// are not valid are no error: they are counted on the standard error.
 pub(crate) async fn run(args: ImportArgs) -> Result<()> {
     let began = Instant::now();
+    let client = args.tls.client(args.endpoint.traces())?;
+    let sender = Sender::new(client, args.endpoint, args.token, args.retry_for);
     let (portions, waiting) = mpsc::channel::<Portion>(PORTIONS_WAITING);
     let files = if args.files.is_empty() {
         vec![PathBuf::from(input::STDIN)]
@@ -92,9 +97,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<()> {
         }
         decoder.finish()
     });
-    let sent = Sender::new(args.endpoint, args.token, args.retry_for)
-        .run(waiting)
-        .await;
+    let sent = sender.run(waiting).await;
     let mut report: Report = reading.await.context("reading ended early")?;
     report.add_sent(sent);
     eprint!("{}", report.text(began.elapsed()));

@@ -1,6 +1,7 @@
 //! The one binary: command line, wiring, logging and shutdown.
 
 mod cli;
+mod client;
 mod clock;
 mod demo;
 mod doors;

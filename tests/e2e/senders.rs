@@ -7,6 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair,
 };
+use serde_json::json;
 use tests::{
     HttpClient, Order, PATIENCE, SpandrelProcess, TraceView, binary, command, export_spans,
     get_encrypted, run_python_order,
@@ -227,5 +228,63 @@ async fn an_sdk_with_a_certificate_sends_encrypted_over_both_transports() {
         let url = format!("https://{}/api/v1/traces/{}", spandrel.http, order.trace_id);
         let trace = TraceView::from_json(&get_encrypted(&url, Path::new(&ca)).await);
         assert_eq!(trace.names(), ["POST /checkout", "charge card"]);
+    }
+}
+
+#[tokio::test]
+async fn files_are_imported_and_exported_over_tls_with_a_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificates(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (ca, client, client_key) = (path("ca.pem"), path("client.pem"), path("client.key"));
+    let (certificate, key) = (path("server.pem"), path("server.key"));
+    let (server_flags, server_key) = (["--tls-cert", &certificate], ["--tls-key", &key]);
+    let flags = [&server_flags[..], &server_key, &["--tls-client-ca", &ca]].concat();
+    let server = SpandrelProcess::start_encrypted(&flags).await;
+    let receiver = format!("https://localhost:{}", server.otlp_http.port());
+    let api = format!("https://localhost:{}", server.http.port());
+    let file = path("spans.json");
+    std::fs::write(
+        &file,
+        json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
+            "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
+            "name": "reserve stock",
+            "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000000000000001"
+        }]}]}]})
+        .to_string(),
+    )
+    .unwrap();
+    let shown = ["--tls-cert", &client, "--tls-key", &client_key];
+    let import = ["import", "--endpoint", &receiver, "--retry-for", "0s"];
+
+    let stranger = spandrel(&[&import[..], &["--tls-ca", &ca, &file]].concat()).await;
+    assert_ne!(stranger.code, Some(0), "it shows no certificate");
+    let doubting = spandrel(&[&import[..], &shown, &[&file]].concat()).await;
+    assert!(
+        doubting.stderr.contains("encryption"),
+        "{}",
+        doubting.stderr
+    );
+    let known = spandrel(&[&import[..], &shown, &["--tls-ca", &ca, &file]].concat()).await;
+    assert_eq!(known.code, Some(0), "{}", known.stderr);
+
+    let grpc = format!("https://localhost:{}", server.otlp_grpc.port());
+    let synth = [
+        "shop", "synth", "--signal", "logs", "--count", "10", "--otlp", &grpc,
+    ];
+    let made = spandrel(&[&synth[..], &shown, &["--tls-ca", &ca]].concat()).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+
+    for (signal, count, text) in [("traces", 1, "reserve stock"), ("logs", 10, "body")] {
+        let out = path(signal);
+        let flag = format!("--{signal}");
+        let export = [
+            "export", &flag, "--format", "jsonl", "--server", &api, "--out", &out,
+        ];
+        let exported = spandrel(&[&export[..], &["--tls-ca", &ca]].concat()).await;
+        assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+        let lines = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(lines.lines().count(), count);
+        assert!(lines.contains(text), "{lines}");
     }
 }

@@ -8,7 +8,6 @@
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -36,17 +35,17 @@ const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity,gzip,
 pub(crate) struct GrpcReceiver {
     ingest: Arc<Ingest>,
     limits: BodyLimits,
-    http_address: SocketAddr,
+    http_url: String,
 }
 
 impl GrpcReceiver {
     /// A receiver for messages within `limits`; senders that do not speak gRPC are pointed to
-    /// `http_address`.
-    pub(crate) fn new(ingest: Arc<Ingest>, limits: BodyLimits, http_address: SocketAddr) -> Self {
+    /// `http_url`.
+    pub(crate) fn new(ingest: Arc<Ingest>, limits: BodyLimits, http_url: String) -> Self {
         Self {
             ingest,
             limits,
-            http_address,
+            http_url,
         }
     }
 
@@ -127,8 +126,8 @@ impl GrpcReceiver {
     fn check_is_grpc(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
         if !media::is_grpc(request.headers()) {
             let content_type = media::content_type(request.headers());
-            let http = self.http_address;
-            let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at http://{http}");
+            let http_url = &self.http_url;
+            let expected = format!("this is the OTLP/gRPC port, OTLP/HTTP is at {http_url}");
             return Err(Refusal::UnsupportedMediaType {
                 content_type,
                 expected,

@@ -123,6 +123,22 @@ async fn connect(
     Ok(stream)
 }
 
+async fn post_text(stream: TlsStream<TcpStream>) -> (StatusCode, String) {
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.unwrap();
+    let mut running = JoinSet::new();
+    running.spawn(connection);
+    let request = Request::post("/v1/traces")
+        .header("host", "localhost")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from_static(b"{}")))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let status = answer.status();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
 async fn post_http1(stream: TlsStream<TcpStream>) -> Result<StatusCode, hyper::Error> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut running = JoinSet::new();
@@ -163,6 +179,19 @@ async fn senders_come_encrypted_over_both_transports() {
     assert_eq!(call_http2(stream.unwrap()).await, "0");
 
     assert_eq!(receivers.span_names(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_is_no_grpc_call_is_pointed_to_the_encrypted_address_of_the_other_port() {
+    let authority = Authority::new();
+    let receivers = authority.start(&[]).await;
+
+    let stream = connect(receivers.grpc, &authority, None, "http/1.1").await;
+    let (status, text) = post_text(stream.unwrap()).await;
+
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let expected = format!("OTLP/HTTP is at https://{}", receivers.http);
+    assert!(text.contains(&expected), "{text}");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::record::{Examples, OrderCounts, Progress, Summary};
 use self::{record::Record, visitor::Visitor};
 use crate::telemetry::{Identity, TelemetryError, tracer_provider};
+use crate::tls::ExporterTls;
 
 /// Journeys that may be under way at once; beyond that, arrivals are counted as turned away.
 const JOURNEYS_MAX: usize = 1_024;
@@ -38,6 +39,8 @@ pub struct LoadConfig {
     pub gateway: String,
     /// Where the generator's own spans go, by OTLP over gRPC.
     pub otlp: String,
+    /// How a server at https:// is known.
+    pub tls: ExporterTls,
     /// Where traces are looked at, for the links in the summary.
     pub ui: String,
     /// Journeys that begin per second.
@@ -126,7 +129,7 @@ pub async fn run(
         service: "load-generator",
         instance: "load-generator-1".into(),
     };
-    let provider = tracer_provider(&identity, &config.otlp)?;
+    let provider = tracer_provider(&identity, (&config.otlp, &config.tls))?;
     let record = Arc::new(Record::new());
     let visitor = Arc::new(Visitor::new(
         &config.gateway,

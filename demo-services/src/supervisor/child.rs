@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use super::{ChildInfo, SupervisorError};
 use crate::services::Service;
+use crate::tls::ExporterTls;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than a service needs to flush its telemetry against a backend that does not answer.
@@ -41,6 +42,7 @@ pub(super) struct Blueprint {
     pub(super) instance: u16,
     pub(super) listen: SocketAddr,
     pub(super) otlp: String,
+    pub(super) tls: ExporterTls,
     pub(super) data: PathBuf,
     /// The children that were there before, for the addresses of those it calls.
     pub(super) known: Vec<ChildInfo>,
@@ -72,6 +74,7 @@ impl Blueprint {
         command.args(["--instance", &self.instance.to_string()]);
         command.args(["--listen", &self.listen.to_string()]);
         command.args(["--otlp", &self.otlp]);
+        command.args(self.tls.arguments());
         command.arg("--data").arg(&self.data);
         if self.service != Service::Bus {
             command.args(["--bus", &self.urls(Service::Bus)]);

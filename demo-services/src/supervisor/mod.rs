@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::child::READY;
 use self::child::{Blueprint, Child};
 use crate::services::Service;
+use crate::tls::ExporterTls;
 
 /// Services that are started together because none of them needs another of the same row.
 const STAGES: [&[Service]; 4] = [
@@ -34,6 +35,8 @@ pub struct SupervisorConfig {
     pub gateway_listen: SocketAddr,
     /// Where all traces and logs go, by OTLP over gRPC.
     pub otlp: String,
+    /// How a server at https:// is known.
+    pub tls: ExporterTls,
     /// Directory of the databases; a temporary one that is removed at the end if none is given.
     pub data: Option<PathBuf>,
     /// How many catalogs there are.
@@ -138,6 +141,7 @@ impl Supervisor {
                 instance,
                 listen: listen_address(service, config.gateway_listen),
                 otlp: config.otlp.clone(),
+                tls: config.tls.clone(),
                 data: data.clone(),
                 known: known.clone(),
             });

@@ -17,6 +17,7 @@ fn shop(script: &str) -> SupervisorConfig {
     SupervisorConfig {
         gateway_listen: SocketAddr::from(([127, 0, 0, 1], 18_080)),
         otlp: "http://127.0.0.1:4317".to_owned(),
+        tls: ExporterTls::default(),
         data: None,
         catalog_replicas: 2,
         program: Some((

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use super::{Source, SynthConfig, Workload};
-use crate::{clock, load::RateError};
+use crate::{clock, load::RateError, tls::ExporterTls};
 
 /// `spandrel shop synth`
 #[derive(Args, Clone, Debug)]
@@ -41,6 +41,9 @@ pub struct SynthArgs {
     /// Where records go, OTLP over gRPC; nothing is sent if not given.
     #[arg(long, env = "SPANDREL_SHOP_SYNTH_OTLP")]
     pub otlp: Option<String>,
+    /// How a server at https:// is known.
+    #[command(flatten)]
+    pub tls: ExporterTls,
     /// When the data ends: `now` or a time such as 2026-01-01T00:00:00Z. It begins earlier by an hour
     /// for each million records.
     #[arg(long, env = "SPANDREL_SHOP_SYNTH_EPOCH", default_value = "now")]
@@ -84,6 +87,7 @@ impl From<SynthArgs> for SynthConfig {
                 },
             },
             otlp: args.otlp,
+            tls: args.tls,
             rate: args.rate,
             connections: usize::from(args.connections.get()),
             in_flight_max: usize::from(args.in_flight.get()),

@@ -108,6 +108,7 @@ async fn deliver(backend: &Arc<Backend>, rate: SynthRate, in_flight_max: usize) 
             samples: 1,
         },
         otlp: Some(format!("http://{address}")),
+        tls: crate::ExporterTls::default(),
         rate,
         connections: 3,
         in_flight_max,

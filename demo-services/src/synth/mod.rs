@@ -59,6 +59,8 @@ use self::{
     summary::Delivery,
 };
 
+use crate::tls::{ExporterTls, TlsError};
+
 /// Requests that wait between the thread that makes them and the connections.
 const READY_REQUESTS_MAX: usize = 16;
 
@@ -69,6 +71,8 @@ pub struct SynthConfig {
     pub source: Source,
     /// Where requests go, OTLP over gRPC; nowhere if not given.
     pub otlp: Option<String>,
+    /// How a server at https:// is known.
+    pub tls: ExporterTls,
     /// When requests are sent.
     pub rate: SynthRate,
     /// Connections to the server, used in turn.
@@ -119,6 +123,9 @@ pub enum SynthError {
         /// Why.
         source: tonic::transport::Error,
     },
+    /// A file for encryption is missing.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The thread that makes requests failed.
     #[error("the thread that makes requests failed")]
     Thread(#[from] JoinError),
@@ -138,8 +145,9 @@ pub async fn run(config: SynthConfig, shutdown: CancellationToken) -> Result<Sum
     }
     let mut connections = Vec::new();
     if let Some(url) = &config.otlp {
+        let tls = config.tls.config(url)?;
         for _ in 0..config.connections {
-            let connection = Connection::open(url).await;
+            let connection = Connection::open(url, tls.clone()).await;
             connections.push(connection.map_err(|source| SynthError::Connect {
                 url: url.clone(),
                 source,

@@ -11,7 +11,7 @@ use tonic::{
     Code, Request, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::{Channel, Endpoint, Error},
+    transport::{Channel, ClientTlsConfig, Endpoint, Error},
 };
 
 use super::requests::{ExportRequest, Signal};
@@ -45,10 +45,13 @@ pub(super) struct Outcome {
 pub(super) struct Connection(Grpc<Channel>);
 
 impl Connection {
-    pub(super) async fn open(url: &str) -> Result<Self, Error> {
-        let endpoint = Endpoint::from_shared(url.to_owned())?
+    pub(super) async fn open(url: &str, tls: Option<ClientTlsConfig>) -> Result<Self, Error> {
+        let mut endpoint = Endpoint::from_shared(url.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT);
+        if let Some(tls) = tls {
+            endpoint = endpoint.tls_config(tls)?;
+        }
         Ok(Self(Grpc::new(endpoint.connect().await?)))
     }
 

@@ -30,6 +30,8 @@ use tracing_subscriber::{
 
 pub(crate) use span::{continued_span, fail, span};
 
+use crate::tls::{ExporterTls, TlsError};
+
 /// Ends and log records that may wait for the exporter. The SDK drops what does not fit and says so
 /// only at shutdown, hence well above what the shop makes in one export delay. Its queue is an array
 /// that is touched in full, so that ten times as much would cost every process tens of megabytes.
@@ -39,6 +41,9 @@ const BATCH_ITEMS: usize = 512;
 const EXPORT_DELAY: Duration = Duration::from_millis(500);
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where telemetry goes, and how that server is known if it is encrypted.
+pub(crate) type Server<'a> = (&'a str, &'a ExporterTls);
 
 /// Who a process is in its telemetry.
 #[derive(Clone, Debug)]
@@ -60,6 +65,9 @@ pub enum TelemetryError {
         /// What the exporter said.
         source: ExporterBuildError,
     },
+    /// A file for encryption is missing.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The process already has a subscriber for `tracing`.
     #[error("another subscriber is already installed")]
     Subscriber(#[from] TryInitError),
@@ -76,11 +84,11 @@ impl Telemetry {
     /// tokio runtime: the exporters' connections live on it while their own threads wait for them.
     pub(crate) fn start(
         identity: &Identity,
-        endpoint: &str,
+        server: Server<'_>,
         stderr_level: LevelFilter,
     ) -> Result<Self, TelemetryError> {
-        let logger = logger_provider(identity, endpoint)?;
-        let tracer = tracer_provider(identity, endpoint)?;
+        let logger = logger_provider(identity, server)?;
+        let tracer = tracer_provider(identity, server)?;
 
         install(&tracer, &logger, stderr_level)?;
         Ok(Self { tracer, logger })
@@ -157,18 +165,20 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
 /// the backend and then must leave that process's logging alone.
 pub(crate) fn tracer_provider(
     identity: &Identity,
-    endpoint: &str,
+    (endpoint, tls): Server<'_>,
 ) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder()
+    let mut builder = SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .with_timeout(EXPORT_TIMEOUT)
-        .with_retry_policy(RetryPolicy::recommended())
-        .build()
-        .map_err(|source| TelemetryError::Exporter {
-            endpoint: endpoint.to_owned(),
-            source,
-        })?;
+        .with_retry_policy(RetryPolicy::recommended());
+    if let Some(tls) = tls.config(endpoint)? {
+        builder = builder.with_tls_config(tls);
+    }
+    let exporter = builder.build().map_err(|source| TelemetryError::Exporter {
+        endpoint: endpoint.to_owned(),
+        source,
+    })?;
     let batch = BatchConfigBuilder::default()
         .with_max_queue_size(QUEUE_ITEMS)
         .with_max_export_batch_size(BATCH_ITEMS)
@@ -186,18 +196,20 @@ pub(crate) fn tracer_provider(
 
 fn logger_provider(
     identity: &Identity,
-    endpoint: &str,
+    (endpoint, tls): Server<'_>,
 ) -> Result<SdkLoggerProvider, TelemetryError> {
-    let exporter = LogExporter::builder()
+    let mut builder = LogExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .with_timeout(EXPORT_TIMEOUT)
-        .with_retry_policy(RetryPolicy::recommended())
-        .build()
-        .map_err(|source| TelemetryError::Exporter {
-            endpoint: endpoint.to_owned(),
-            source,
-        })?;
+        .with_retry_policy(RetryPolicy::recommended());
+    if let Some(tls) = tls.config(endpoint)? {
+        builder = builder.with_tls_config(tls);
+    }
+    let exporter = builder.build().map_err(|source| TelemetryError::Exporter {
+        endpoint: endpoint.to_owned(),
+        source,
+    })?;
     let batch = LogBatchConfigBuilder::default()
         .with_max_queue_size(QUEUE_ITEMS)
         .with_max_export_batch_size(BATCH_ITEMS)

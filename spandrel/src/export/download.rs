@@ -8,12 +8,11 @@ use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::{StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use storage::export::ExportFile;
 
 use super::{ExportArgs, Part, Target};
+use crate::client::parse_base;
 
 /// Largest answer that says why there is no file.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -28,24 +27,18 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let base = text.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|error| format!("{error}"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err("must begin with http://".to_owned());
-        }
-        Ok(Self {
-            base: base.to_owned(),
-        })
+        let base = parse_base(text)?;
+        Ok(Self { base })
     }
 }
 
 impl Server {
     /// Writes one file; returns its bytes.
     pub(super) async fn download(&self, args: &ExportArgs, part: &Part) -> Result<u64> {
-        let uri = self.uri(args, part);
+        let uri: Uri = self.uri(args, part).parse()?;
         let failed = || format!("cannot export from {}", self.base);
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let response = client.get(uri.parse()?).await.with_context(failed)?;
+        let client = args.tls.client::<Empty<Bytes>>(&uri)?;
+        let response = client.get(uri).await.with_context(failed)?;
         let (head, mut body) = response.into_parts();
         if head.status != StatusCode::OK {
             let body = Limited::new(body, ERROR_BYTES_MAX).collect().await;

@@ -6,9 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use model::Signal;
 use model::otlp::{self, Rejected};
 use tokio::sync::mpsc;
@@ -17,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::decode::Portion;
 use super::report::{Place, Sent};
+use crate::client::{Client, parse_base};
 
 /// Requests that are on their way at a time: so many share one sync of the server's disk.
 const REQUESTS_IN_FLIGHT: usize = 4;
@@ -40,10 +38,7 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let base = text.trim_end_matches('/');
-        if !base.starts_with("http://") {
-            return Err("must begin with http://".to_owned());
-        }
+        let base = parse_base(text)?;
         let uri = |path: &str| {
             let uri: Result<Uri, _> = format!("{base}{path}").parse();
             uri.map_err(|error| error.to_string())
@@ -52,6 +47,13 @@ impl FromStr for Endpoint {
             traces: uri("/v1/traces")?,
             logs: uri("/v1/logs")?,
         })
+    }
+}
+
+impl Endpoint {
+    /// Where spans go.
+    pub(super) fn traces(&self) -> &Uri {
+        &self.traces
     }
 }
 
@@ -69,7 +71,7 @@ pub(super) struct Sender {
     endpoint: Endpoint,
     token: Option<HeaderValue>,
     retry_for: Duration,
-    client: legacy::Client<HttpConnector, Full<Bytes>>,
+    client: Client<Full<Bytes>>,
 }
 
 /// What became of a portion.
@@ -98,12 +100,17 @@ enum Refusal {
 }
 
 impl Sender {
-    pub(super) fn new(endpoint: Endpoint, token: Option<HeaderValue>, retry_for: Duration) -> Self {
+    pub(super) fn new(
+        client: Client<Full<Bytes>>,
+        endpoint: Endpoint,
+        token: Option<HeaderValue>,
+        retry_for: Duration,
+    ) -> Self {
         Self {
+            client,
             endpoint,
             token,
             retry_for,
-            client: legacy::Client::builder(TokioExecutor::new()).build_http(),
         }
     }
 
@@ -185,7 +192,7 @@ fn note(sent: &mut Sent, joined: Result<Outcome, tokio::task::JoinError>) -> boo
 }
 
 async fn deliver(
-    client: &legacy::Client<HttpConnector, Full<Bytes>>,
+    client: &Client<Full<Bytes>>,
     uri: &Uri,
     token: Option<&HeaderValue>,
     portion: &Portion,
@@ -217,7 +224,7 @@ async fn deliver(
 }
 
 async fn attempt(
-    client: &legacy::Client<HttpConnector, Full<Bytes>>,
+    client: &Client<Full<Bytes>>,
     uri: &Uri,
     token: Option<&HeaderValue>,
     portion: &Portion,
@@ -277,6 +284,7 @@ async fn attempt(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::ClientTlsArgs;
 
     #[test]
     fn an_endpoint_is_a_base_for_both_signals() {
@@ -286,7 +294,9 @@ mod tests {
             "http://localhost:4318/v1/traces"
         );
         assert_eq!(endpoint.logs.to_string(), "http://localhost:4318/v1/logs");
-        for text in ["localhost:4318", "https://a", "http://"] {
+        let encrypted: Endpoint = "https://a.example".parse().unwrap();
+        assert_eq!(encrypted.logs.to_string(), "https://a.example/v1/logs");
+        for text in ["localhost:4318", "ftp://a", "http://"] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
     }
@@ -322,7 +332,9 @@ mod tests {
         };
         portions.send(portion).await.unwrap();
         drop(portions);
-        Sender::new(endpoint, None, retry_for).run(waiting).await
+        let client = ClientTlsArgs::default().client(endpoint.traces()).unwrap();
+        let sender = Sender::new(client, endpoint, None, retry_for);
+        sender.run(waiting).await
     }
 
     const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\n\

@@ -1,7 +1,8 @@
 //! Who sends, what of it arrived, and what went wrong last: the answer to "why is my data not here".
 //!
-//! Bounded in every direction: a crowd of senders, or one that changes its name with each request,
-//! pushes out those that were not heard for longest.
+//! Bounded in every direction: a crowd of senders, or one that changes its name with each request, pushes out
+//! those that nothing was ever accepted from, and of these those that were not heard for longest. A sender whose
+//! records are here is pushed out by its like only.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -150,7 +151,8 @@ impl Senders {
             return;
         }
         if reports.len() >= SENDERS_MAX {
-            let quietest = reports.iter().min_by_key(|(_, report)| report.last_seen);
+            let rank = |report: &SenderReport| (report.records_accepted > 0, report.last_seen);
+            let quietest = reports.iter().min_by_key(|(_, report)| rank(report));
             let quietest = quietest.map(|(sender, _)| sender.clone());
             quietest.and_then(|sender| reports.remove(&sender));
         }
@@ -341,6 +343,38 @@ mod tests {
         assert_eq!(reports.len(), SENDERS_MAX);
         assert_eq!(reports[0].user_agent, format!("agent {count}"));
         assert_eq!(reports[SENDERS_MAX - 1].user_agent, "agent 1");
+    }
+
+    #[test]
+    fn a_crowd_of_strangers_pushes_out_no_sender_whose_records_are_here() {
+        let senders = Senders::default();
+        let real = u64::try_from(SENDERS_MAX).unwrap() - 1;
+        for at in 0..real {
+            senders.record(&sender(&format!("agent {at}")), taken(at, &[]));
+        }
+        for at in real..real + 1000 {
+            let stranger = sender(&format!("stranger {at}"));
+            senders.record(&stranger, refused(at, "unauthenticated"));
+        }
+
+        let reports = senders.report();
+
+        assert_eq!(reports.len(), SENDERS_MAX);
+        let is_real = |it: &&SenderReport| it.user_agent.starts_with("agent");
+        assert_eq!(reports.iter().filter(is_real).count() as u64, real);
+        let last = format!("stranger {}", real + 999);
+        assert_eq!(reports[0].user_agent, last);
+
+        // Once something of a stranger is here, it counts as much as others.
+        senders.record(&sender(&last), taken(9_000, &[]));
+        senders.record(&sender("stranger"), refused(9_001, "unauthenticated"));
+        let names: Vec<_> = senders
+            .report()
+            .into_iter()
+            .map(|it| it.user_agent)
+            .collect();
+        assert!(names.contains(&last));
+        assert!(!names.contains(&"agent 0".to_owned()));
     }
 
     #[test]

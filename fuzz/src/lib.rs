@@ -65,7 +65,8 @@ fn otlp(signal: Signal, encoding: Encoding, input: &[u8]) {
         let beginning = input.get(..input.len() / 2).unwrap_or_default();
         let accepted = match decode_within(signal, encoding, body, &limits, &mut take) {
             Ok(accepted) => {
-                least_memory(encoding, beginning).expect("what is good begins well");
+                let begins = least_memory(encoding, beginning);
+                assert!(begins.is_ok(), "what is good begins well");
                 accepted
             }
             Err(DecodeError::NoRoom) => continue,

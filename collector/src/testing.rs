@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::admission::Admission;
-use crate::receiver::decode::{Compression, check_beginning, decompress};
+use crate::receiver::compression::Compression;
+use crate::receiver::decode::{check_beginning, decompress};
 
 /// The length of a body after decompression, or why it is refused. `coding` is a value of `Content-Encoding`.
 ///

@@ -214,7 +214,7 @@ mod tests {
     use crate::admission::Admission;
     use crate::decoders::Decoders;
     use crate::decoders::tests::decoders;
-    use crate::receiver::decode::Compression;
+    use crate::receiver::compression::Compression;
     use crate::receiver::framing::Framing;
     use model::otlp::Encoding;
 

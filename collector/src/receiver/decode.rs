@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use model::otlp::Encoding;
 
+use super::compression::Compression;
 use super::look::check_records;
 use crate::admission::Ticket;
 use crate::error::Refusal;
@@ -25,51 +26,6 @@ const EXPECTED_RATIO: usize = 10;
 
 // Go's encoder uses windows of up to 32 MiB at its best level; beyond that is not telemetry.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
-
-/// How a body is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
-    Identity,
-    Gzip,
-    Zstd,
-    Deflate,
-    /// One block of snappy without a frame. Nothing announces it: Loki's protobuf is always in one.
-    Snappy,
-}
-
-impl Compression {
-    /// Reads the value of a `Content-Encoding` or `grpc-encoding` header; absent means identity.
-    pub(crate) fn from_name(name: Option<&str>) -> Result<Self, Refusal> {
-        let name = name.unwrap_or("").trim();
-        match name.to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Identity),
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            "zstd" => Ok(Self::Zstd),
-            // HTTP's deflate is zlib's format, and the OpenTelemetry Collector sends it under both names.
-            "deflate" | "zlib" => Ok(Self::Deflate),
-            _ => Err(Refusal::UnsupportedCoding {
-                coding: name.to_owned(),
-            }),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Deflate => "deflate",
-            Self::Snappy => "snappy",
-        }
-    }
-
-    fn corrupt(self, source: io::Error) -> Refusal {
-        Refusal::Corrupt {
-            coding: self.name(),
-            source,
-        }
-    }
-}
 
 /// Decompresses `body` to at most `limit_bytes`, admitted by `ticket`. Bodies that are not
 /// compressed are returned as they are. What becomes long is looked at before more is kept: `records` says

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::body::{BodyLimits, receive};
-use super::decode::Compression;
+use super::compression::Compression;
 use super::framing::Framing;
 use super::http::{add_headers, discard_rest, respond};
 use super::{Foreign, Format, Protocol, Service};

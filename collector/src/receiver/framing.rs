@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::decode::Compression;
+use super::compression::Compression;
 use crate::error::Refusal;
 
 /// One byte of flags and four of length before each message of gRPC.

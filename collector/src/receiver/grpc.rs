@@ -23,7 +23,7 @@ use crate::error::Refusal;
 use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
-use crate::receiver::decode::Compression;
+use crate::receiver::compression::Compression;
 use crate::receiver::framing::{Framing, PREFIX_BYTES, unframe};
 use crate::receiver::{Format, Protocol, Service, media};
 

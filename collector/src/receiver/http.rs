@@ -17,7 +17,7 @@ use crate::error::{KNOWN_PATHS, Refusal};
 use crate::exchange::{Exchange, Exported};
 use crate::ingest::{Ingest, Received};
 use crate::receiver::body::{BodyLimits, discard, receive};
-use crate::receiver::decode::Compression;
+use crate::receiver::compression::Compression;
 use crate::receiver::dialects::{Dialect, DialectReceiver};
 use crate::receiver::framing::Framing;
 use crate::receiver::{Format, Protocol, Service, media};

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use model::otlp::{Encoding, least_memory};
 
-use super::decode::{Compression, check_beginning};
+use super::compression::Compression;
+use super::decode::check_beginning;
 use super::framing::Framing;
 use crate::admission::Ticket;
 use crate::decoders::Decoders;

@@ -1,6 +1,7 @@
 //! The receivers: what the gRPC and the HTTP side share.
 
 pub(crate) mod body;
+pub(crate) mod compression;
 pub(crate) mod decode;
 pub(crate) mod dialects;
 pub(crate) mod framing;

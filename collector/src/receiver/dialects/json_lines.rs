@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::error::Refusal;
 use crate::exchange::Exported;
-use crate::receiver::decode::Compression;
+use crate::receiver::compression::Compression;
 use crate::receiver::http::{compression, respond};
 use crate::receiver::{Foreign, media};
 

@@ -9,7 +9,7 @@ use model::otlp::Encoding;
 use super::{empty, rejected_line, text};
 use crate::error::Refusal;
 use crate::exchange::Exported;
-use crate::receiver::decode::Compression;
+use crate::receiver::compression::Compression;
 use crate::receiver::http::compression;
 use crate::receiver::{Foreign, media};
 

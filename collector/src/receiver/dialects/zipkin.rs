@@ -7,7 +7,7 @@ use http_body_util::Full;
 use super::{empty, rejected_line, text};
 use crate::error::Refusal;
 use crate::exchange::Exported;
-use crate::receiver::decode::Compression;
+use crate::receiver::compression::Compression;
 use crate::receiver::http::compression;
 use crate::receiver::{Foreign, media};
 

@@ -267,6 +267,7 @@ fn whatever_was_acknowledged_is_there_once_after_a_power_loss_at_any_sync_also_i
     let crashes = crash_count();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .enable_time()
         .build()
         .unwrap();
     let mut disk = Disk::load(&place.data(), &place.data());

@@ -313,6 +313,7 @@ proptest! {
     ) {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .enable_time()
             .build()
             .unwrap()
             .block_on(check_history(&events));

@@ -21,6 +21,7 @@ use crate::{Append, Storage};
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .enable_time()
         .build()
         .unwrap()
         .block_on(future)

@@ -199,6 +199,7 @@ fn process() {
     let marks = variable(MARKS).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .enable_time()
         .build()
         .unwrap();
     runtime.block_on(play(part.unwrap(), &dir, &marks));

@@ -39,6 +39,7 @@ fn export(dir: &Path, signal: Signal, format: ExportFormat, filter: Filter) -> V
 /// Keeps the first half in a split and the second half in the WAL.
 fn store(dir: &Path, signal: Signal, payloads: &[Vec<u8>]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     runtime.block_on(async {

@@ -17,6 +17,7 @@ use crate::{Append, Storage, StorageConfig};
 fn merged(dir: &TempDir, signal: Signal, appends: Vec<Append>) -> Vec<RecordBatch> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .enable_time()
         .build()
         .unwrap();
     runtime.block_on(async {

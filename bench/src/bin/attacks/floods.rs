@@ -67,7 +67,7 @@ async fn idle(server: &Server, time: Duration) -> Result<Done> {
     let mut streams = Vec::new();
     let end = Instant::now() + time;
     while streams.len() < 5000 {
-        let connect = TcpStream::connect(server.otlp_http);
+        let connect = TcpStream::connect(server.otlp_http());
         match timeout(Duration::from_millis(200), connect).await {
             Ok(Ok(stream)) => {
                 done.count("connected");
@@ -89,7 +89,7 @@ async fn trickle(server: &Server, time: Duration) -> Result<Done> {
     let head = b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n\
                  content-type: application/x-protobuf\r\ncontent-length: 100000\r\n\r\n";
     for _ in 0..1000 {
-        let connect = TcpStream::connect(server.otlp_http);
+        let connect = TcpStream::connect(server.otlp_http());
         if let Ok(Ok(mut stream)) = timeout(Duration::from_millis(200), connect).await {
             stream.write_all(head).await?;
             streams.push(stream);
@@ -120,7 +120,7 @@ async fn long_heads(server: &Server, time: Duration) -> Result<Done> {
     let request = format!("POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n");
     let end = Instant::now() + time;
     while Instant::now() < end {
-        let mut stream = TcpStream::connect(server.otlp_http).await?;
+        let mut stream = TcpStream::connect(server.otlp_http()).await?;
         match status(&mut stream, request.as_bytes()).await {
             Ok(code) => done.count(code.to_string()),
             Err(_) => done.count("closed"),
@@ -240,7 +240,7 @@ async fn frames(server: &Server, time: Duration, frames: Frames) -> Result<Done>
     let mut done = Done::default();
     let end = Instant::now() + time;
     while Instant::now() < end {
-        let stream = TcpStream::connect(server.otlp_grpc).await?;
+        let stream = TcpStream::connect(server.otlp_grpc()).await?;
         let (mut reader, mut writer) = stream.into_split();
         let mut read = JoinSet::new();
         read.spawn(async move {

@@ -6,6 +6,10 @@
 //! whose name holds it.
 #![expect(clippy::print_stdout, reason = "a benchmark talks to the terminal")]
 
+#[path = "../../spandrel_process.rs"]
+#[expect(dead_code, reason = "the other program asks over HTTP")]
+mod spandrel_process;
+
 mod floods;
 mod honest;
 mod payloads;
@@ -38,12 +42,12 @@ async fn main() -> Result<()> {
     println!("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |");
     let attacks = requests::all().into_iter().chain(floods::all());
     for attack in attacks.filter(|it| it.name().contains(&word)) {
-        let calm = Honest::send_for(server.otlp_http, time).await?;
+        let calm = Honest::send_for(server.otlp_http(), time).await?;
         let before = server.resident_bytes()?;
         let watch = server.watch_peak();
         let (done, beside) = tokio::join!(
             attack.run(&server, time),
-            Honest::send_for(server.otlp_http, time)
+            Honest::send_for(server.otlp_http(), time)
         );
         let peak = watch.stop().await?;
         let (done, beside) = (done?, beside?);

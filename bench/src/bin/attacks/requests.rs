@@ -132,7 +132,7 @@ impl Attack for Post {
             let mut done = Done::default();
             let end = Instant::now() + time;
             while Instant::now() < end {
-                let mut stream = TcpStream::connect(server.otlp_http).await?;
+                let mut stream = TcpStream::connect(server.otlp_http()).await?;
                 match status(&mut stream, &request).await {
                     Ok(code) => done.count(code.to_string()),
                     Err(_) => done.count("closed"),

@@ -29,8 +29,8 @@ impl Load {
     /// Offers the load and waits until no sender holds anything any more.
     pub(crate) async fn offer(args: &Args, server: &Server) -> Result<Self> {
         let doors = [
-            (Protocol::Grpc, server.otlp_grpc),
-            (Protocol::Http, server.otlp_http),
+            (Protocol::Grpc, server.otlp_grpc()),
+            (Protocol::Http, server.otlp_http()),
         ];
         let mut programs = Vec::new();
         for (protocol, address) in doors {

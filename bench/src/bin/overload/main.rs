@@ -8,6 +8,8 @@
 #[path = "../../connection.rs"]
 #[expect(dead_code, reason = "other programs use the rest of it")]
 mod connection;
+#[path = "../../spandrel_process.rs"]
+mod spandrel_process;
 #[path = "../../stats.rs"]
 #[cfg_attr(
     not(test),

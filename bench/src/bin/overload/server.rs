@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::Args;
 use crate::connection::Connection;
 use crate::page::Page;
+use crate::spandrel_process::SpandrelProcess;
 
-const LISTEN: [&str; 3] = ["--otlp-grpc-listen", "--otlp-http-listen", "--http-listen"];
 /// Small, so that the requests of some dozens of exporters are more than may be in memory.
 pub(crate) const LIMITS: [&str; 4] = [
     "--max-in-flight-bytes",
@@ -29,16 +28,7 @@ pub(crate) const LIMITS: [&str; 4] = [
 const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-pub(crate) struct Server {
-    pub(crate) otlp_grpc: SocketAddr,
-    pub(crate) otlp_http: SocketAddr,
-    http: SocketAddr,
-    process: Child,
-    pid: u32,
-    // Kept open, so that the server can write to it.
-    _stdout: Lines<BufReader<ChildStdout>>,
-    _dir: tempfile::TempDir,
-}
+pub(crate) struct Server(SpandrelProcess);
 
 /// How the process ended.
 #[derive(Debug)]
@@ -50,45 +40,27 @@ pub(crate) struct Ended {
 
 impl Server {
     pub(crate) async fn start(args: &Args) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
         let mut command = Command::new(&args.spandrel);
         command.args(["serve", "--log", "warn", "--memory", &args.memory]);
         command.args(LIMITS).args(&args.spandrel_arg);
-        command.arg("--data-dir").arg(dir.path());
-        for flag in LISTEN {
-            command.args([flag, "127.0.0.1:0"]);
-        }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let mut process = command.spawn().context("cannot start the server")?;
-        let stdout = process.stdout.take().context("no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let mut addresses = Vec::new();
-        while addresses.len() < LISTEN.len() {
-            let line = lines.next_line().await?.context("the server ended")?;
-            let address = line.rsplit([' ', '/']).next().unwrap_or_default();
-            addresses.push(address.parse().with_context(|| line.clone())?);
-        }
-        Ok(Self {
-            otlp_grpc: addresses[0],
-            otlp_http: addresses[1],
-            http: addresses[2],
-            pid: process.id().context("the server ended")?,
-            process,
-            _stdout: lines,
-            _dir: dir,
-        })
+        Ok(Self(SpandrelProcess::start(command).await?))
+    }
+
+    pub(crate) fn otlp_grpc(&self) -> SocketAddr {
+        self.0.otlp_grpc
+    }
+
+    pub(crate) fn otlp_http(&self) -> SocketAddr {
+        self.0.otlp_http
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.0.pid
     }
 
     /// What `/metrics` says now.
     pub(crate) async fn metrics(&self) -> Result<Page> {
-        let answer = Connection::to(self.http).get("/metrics").await?;
+        let answer = Connection::to(self.0.http).get("/metrics").await?;
         ensure!(
             answer.status.is_success(),
             "/metrics answers {}",
@@ -99,7 +71,7 @@ impl Server {
 
     /// How many spans are stored of each service.
     pub(crate) async fn span_counts(&self) -> Result<BTreeMap<String, u64>> {
-        let answer = Connection::to(self.http).get("/api/v1/services").await?;
+        let answer = Connection::to(self.0.http).get("/api/v1/services").await?;
         let answer: Value = serde_json::from_slice(&answer.body)?;
         let services = answer["services"].as_array().context("no services")?;
         let count = |service: &Value| {
@@ -112,7 +84,7 @@ impl Server {
 
     /// Looks at the memory until it is stopped.
     pub(crate) fn watch_memory(&self) -> Watch {
-        let (pid, is_over) = (self.pid, Arc::new(AtomicBool::new(false)));
+        let (pid, is_over) = (self.0.pid, Arc::new(AtomicBool::new(false)));
         let end = Arc::clone(&is_over);
         let mut task = JoinSet::new();
         task.spawn(async move {
@@ -127,12 +99,9 @@ impl Server {
     }
 
     /// Asks it to end and waits for that.
-    pub(crate) async fn stop(mut self) -> Result<Ended> {
+    pub(crate) async fn stop(self) -> Result<Ended> {
         let began = Instant::now();
-        let pid = self.pid.to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().await?;
-        ensure!(asked.success(), "cannot stop the server");
-        let ended = timeout(STOP_TIMEOUT, self.process.wait()).await;
+        let ended = timeout(STOP_TIMEOUT, self.0.stop()).await;
         let status = ended.with_context(|| format!("still there after {STOP_TIMEOUT:?}"))??;
         Ok(Ended {
             status,
